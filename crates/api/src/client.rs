@@ -1,0 +1,13 @@
+//! The typed client of the public API; every face of the platform goes through it.
+
+mod call;
+mod error;
+mod events;
+mod operations;
+mod platform;
+mod tenants;
+
+pub use call::ApiClient;
+pub use error::ApiError;
+pub use events::OperationEvents;
+pub use platform::ListQuery;

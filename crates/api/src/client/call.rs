@@ -1,0 +1,106 @@
+//! One call: token, host, idempotency key, problem+json.
+
+use aipress_kit::http::Client;
+use bytes::Bytes;
+use http::Method;
+use http::Request;
+use http::header;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::problem::Problem;
+
+/// A client of the public API, signed in by a token.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    http: Client,
+    host: String,
+    token: Option<String>,
+}
+
+impl ApiClient {
+    /// A client that sends `host` as the name it calls and `token` as its proof.
+    pub fn new(http: Client, host: impl Into<String>, token: Option<String>) -> Self {
+        Self { http, host: host.into(), token }
+    }
+
+    /// A request without a body.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        let request = self.request(Method::GET, path).body(Bytes::new());
+        self.send(path, request).await
+    }
+
+    /// A change: `body` as JSON with a fresh idempotency key, so that a retry by a proxy or a
+    /// person never does it twice.
+    pub(super) async fn change<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ApiError> {
+        let json = serde_json::to_vec(body).map_err(|error| ApiError::Unexpected {
+            path: path.to_owned(),
+            status: 0,
+            detail: error.to_string(),
+        })?;
+        let mut request = self
+            .request(method, path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("idempotency-key", uuid::Uuid::new_v4().to_string());
+        if json == b"null" {
+            request = request.header(header::CONTENT_LENGTH, 0);
+        }
+        let body = if json == b"null" { Bytes::new() } else { Bytes::from(json) };
+        self.send(path, request.body(body)).await
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
+            .header(header::ACCEPT, "application/json, application/problem+json");
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        request
+    }
+
+    pub(super) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: Result<Request<Bytes>, http::Error>,
+    ) -> Result<T, ApiError> {
+        let request = request.map_err(|error| ApiError::Unexpected {
+            path: path.to_owned(),
+            status: 0,
+            detail: error.to_string(),
+        })?;
+        let answer = self.http.call(request).await?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(refusal(path, status.as_u16(), answer.body()));
+        }
+        serde_json::from_slice(answer.body()).map_err(|error| ApiError::Unexpected {
+            path: path.to_owned(),
+            status: status.as_u16(),
+            detail: error.to_string(),
+        })
+    }
+}
+
+pub(super) fn refusal(path: &str, status: u16, body: &[u8]) -> ApiError {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => ApiError::Problem(Box::new(problem)),
+        Err(_) => ApiError::Unexpected {
+            path: path.to_owned(),
+            status,
+            detail: String::from_utf8_lossy(body).chars().take(200).collect(),
+        },
+    }
+}

@@ -1,0 +1,95 @@
+//! Calls about tenants.
+
+use http::Method;
+
+use super::call::ApiClient;
+use super::error::ApiError;
+use super::platform::ListQuery;
+use crate::login_link::LoginLinkCreate;
+use crate::login_link::LoginLinkView;
+use crate::page::Page;
+use crate::paths;
+use crate::route::RouteView;
+use crate::tenant::Accepted;
+use crate::tenant::TenantCreate;
+use crate::tenant::TenantPatch;
+use crate::tenant::TenantView;
+
+fn path(id: &str, verb: &str) -> String {
+    let id = super::platform::escape(id);
+    if verb.is_empty() {
+        format!("{}/{id}", paths::TENANTS)
+    } else {
+        format!("{}/{id}/{verb}", paths::TENANTS)
+    }
+}
+
+impl ApiClient {
+    /// `POST /v1/tenants`.
+    ///
+    /// # Errors
+    /// See [`ApiError`]; likewise for every call below.
+    pub async fn tenant_create(&self, body: &TenantCreate) -> Result<Accepted, ApiError> {
+        self.change(Method::POST, paths::TENANTS, body).await
+    }
+
+    /// `GET /v1/tenants`, one page.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_list(&self, query: &ListQuery) -> Result<Page<TenantView>, ApiError> {
+        self.get(&query.on(paths::TENANTS)).await
+    }
+
+    /// `GET /v1/tenants/{id}`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_fetch(&self, id: &str) -> Result<TenantView, ApiError> {
+        self.get(&path(id, "")).await
+    }
+
+    /// `PATCH /v1/tenants/{id}`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_update(&self, id: &str, body: &TenantPatch) -> Result<Accepted, ApiError> {
+        self.change(Method::PATCH, &path(id, ""), body).await
+    }
+
+    /// `DELETE /v1/tenants/{id}`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_delete(&self, id: &str) -> Result<Accepted, ApiError> {
+        self.change(Method::DELETE, &path(id, ""), &()).await
+    }
+
+    /// `POST /v1/tenants/{id}/{verb}` for `suspend`, `resume`, `undelete` and `erase`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_verb(&self, id: &str, verb: &str) -> Result<Accepted, ApiError> {
+        self.change(Method::POST, &path(id, verb), &()).await
+    }
+
+    /// `GET /v1/tenants/{id}/route`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_route(&self, id: &str) -> Result<RouteView, ApiError> {
+        self.get(&path(id, "route")).await
+    }
+
+    /// `POST /v1/tenants/{id}/login-link`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_login_link(
+        &self,
+        id: &str,
+        body: &LoginLinkCreate,
+    ) -> Result<LoginLinkView, ApiError> {
+        self.change(Method::POST, &path(id, "login-link"), body).await
+    }
+}

@@ -1,0 +1,21 @@
+//! Calls between roles. Not public, but versioned ([`crate::PROTOCOL`]): roles of two versions
+//! may meet while a machine is being updated.
+
+pub mod inventory;
+pub mod login_token;
+pub mod report;
+pub mod routes;
+pub mod sites;
+
+pub use inventory::InventoryItem;
+pub use inventory::ShardInventory;
+pub use login_token::LoginTokenCreate;
+pub use report::IntentList;
+pub use report::ReportAnswer;
+pub use report::ShardReport;
+pub use routes::RouteChanges;
+pub use routes::RouteEntry;
+pub use routes::RouteState;
+pub use sites::SiteChanges;
+pub use sites::SiteEntry;
+pub use sites::SiteState;

@@ -1,0 +1,46 @@
+//! Wire types, paths, problem+json and pages of the public API and of the calls between roles.
+//! Converted by hand from and to the registry's records and the domain types; deriving
+//! `Serialize` here is a promise of compatibility.
+
+pub mod audit;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod health;
+pub mod internal;
+pub mod login_link;
+pub mod me;
+pub mod operation;
+pub mod page;
+pub mod paths;
+pub mod problem;
+pub mod project;
+pub mod route;
+pub mod shard;
+pub mod tenant;
+
+pub use audit::AuditView;
+pub use health::HealthView;
+pub use login_link::LoginLinkCreate;
+pub use login_link::LoginLinkView;
+pub use me::MeView;
+pub use operation::OperationEventView;
+pub use operation::OperationState;
+pub use operation::OperationView;
+pub use operation::StepView;
+pub use page::Page;
+pub use problem::Problem;
+pub use project::ProjectView;
+pub use route::RouteView;
+pub use shard::ShardPatch;
+pub use shard::ShardView;
+pub use tenant::Accepted;
+pub use tenant::TenantCreate;
+pub use tenant::TenantPatch;
+pub use tenant::TenantView;
+
+/// Version of the protocol between roles; sent with each call, refused when it differs.
+pub const PROTOCOL: u32 = 1;
+/// Header that carries [`PROTOCOL`].
+pub const PROTOCOL_HEADER: &str = "aipress-protocol";
+/// Header that names the calling role.
+pub const ROLE_HEADER: &str = "aipress-role";

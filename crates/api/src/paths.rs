@@ -1,0 +1,32 @@
+//! Paths of the APIs, in one place for servers and clients.
+
+/// Tenants: `POST`, `GET`; one of them below.
+pub const TENANTS: &str = "/v1/tenants";
+/// Shards.
+pub const SHARDS: &str = "/v1/shards";
+/// Projects.
+pub const PROJECTS: &str = "/v1/projects";
+/// Operations.
+pub const OPERATIONS: &str = "/v1/operations";
+/// Audit rows.
+pub const AUDIT: &str = "/v1/audit";
+/// Who the caller is.
+pub const ME: &str = "/v1/me";
+/// Health.
+pub const HEALTH: &str = "/v1/health";
+/// Prometheus metrics.
+pub const METRICS: &str = "/v1/metrics";
+
+/// Between roles: intents of one shard (`/internal/v1/shards/{id}/intents`).
+pub const INTERNAL_SHARDS: &str = "/internal/v1/shards";
+/// Between roles: the route table for edges.
+pub const INTERNAL_ROUTES: &str = "/internal/v1/routes";
+
+/// Of a shard's control plane: intents pushed by meta (`PUT /v1/intents/{uid}`).
+pub const SHARD_INTENTS: &str = "/v1/intents";
+/// Of a shard's control plane: the gateway's table of sites.
+pub const SHARD_SITES: &str = "/v1/sites";
+/// Of a shard's control plane: all that exists, for `doctor --inventory`.
+pub const SHARD_INVENTORY: &str = "/v1/inventory";
+/// Of a shard's control plane: one-time login tokens (`POST /v1/tenants/{uid}/login-token`).
+pub const SHARD_TENANTS: &str = "/v1/tenants";
