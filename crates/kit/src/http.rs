@@ -1,0 +1,11 @@
+//! HTTP between roles: a server on an inherited socket, a client for `unix:` and `http:` URLs.
+
+mod client;
+mod serve;
+
+pub use client::Client;
+pub use client::ClientError;
+pub use client::Endpoint;
+pub use serve::Peer;
+pub use serve::serve;
+pub use serve::serve_with;

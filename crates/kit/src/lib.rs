@@ -1,0 +1,13 @@
+//! What every role needs: lifecycle, named tasks, telemetry, clock, sockets, HTTP server and
+//! client builders, sealing of secrets. Knows nothing of tenants.
+
+pub mod clock;
+pub mod durable;
+pub mod faults;
+pub mod http;
+pub mod lifecycle;
+pub mod listen;
+pub mod random;
+pub mod seal;
+pub mod tasks;
+pub mod telemetry;
