@@ -1,0 +1,221 @@
+//! The shard's database server, as the reconciler sees it.
+//!
+//! A site's database is made by cloning a template database of the same core version, which a
+//! [`TemplateSource`] filled once. The record of what is complete lives in a platform database
+//! that no tenant can reach, so that nothing a tenant does to its own database looks like a
+//! half-made one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aipress_types::Secret;
+use aipress_types::TenantUid;
+use async_trait::async_trait;
+
+use crate::Ensured;
+use crate::error::DriverError;
+use crate::layout::tenant_handle;
+
+/// Address that stands in the template where a site's own will stand. The `.invalid` domain
+/// belongs to nobody (RFC 2606 section 2).
+pub const TEMPLATE_HOME: &str = "http://aipress-template.invalid";
+/// E-mail address of the template's administrator, likewise.
+pub const TEMPLATE_EMAIL: &str = "template@aipress-template.invalid";
+/// Login of the template's administrator.
+pub const TEMPLATE_LOGIN: &str = "template";
+/// Title of the template.
+pub const TEMPLATE_TITLE: &str = "AIPress template";
+
+/// A tenant's database and its user.
+#[derive(Debug, Clone)]
+pub struct SiteDatabase {
+    /// The tenant.
+    pub uid: TenantUid,
+    /// Name of its database.
+    pub name: String,
+    /// Name of its user (host `localhost`).
+    pub user: String,
+    /// The user's password.
+    pub password: Secret,
+}
+
+impl SiteDatabase {
+    /// The database of a tenant: both names are its handle.
+    pub fn of(uid: TenantUid, password: Secret) -> Self {
+        let handle = tenant_handle(uid);
+        Self { uid, name: handle.clone(), user: handle, password }
+    }
+}
+
+/// What makes a copy of the template somebody's site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Personalization {
+    /// Address of the site without a slash at the end.
+    pub home: String,
+    /// Title, as typed.
+    pub title: String,
+    /// Login of the first administrator (`admin`).
+    pub admin_login: String,
+    /// Address of the first administrator.
+    pub admin_email: String,
+    /// The moment of creation, in seconds since 1970 UTC.
+    pub now_unix_s: i64,
+}
+
+/// Where a [`TemplateSource`] finds the empty database that it fills.
+#[derive(Debug, Clone)]
+pub struct TemplateAccess {
+    /// The server's socket.
+    pub socket: PathBuf,
+    /// The empty database.
+    pub database: String,
+    /// A user with rights on this database only, which ends with the call.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// Fills a template database: WordPress's installer in the real platform, SQL in tests.
+#[async_trait]
+pub trait TemplateSource: Send + Sync {
+    /// Changes when the same core version would be installed differently; an existing template of
+    /// another revision is made anew.
+    fn revision(&self) -> String;
+
+    /// Longest time that [`fill`](Self::fill) may take.
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
+    /// Installs into the empty database. Called again from the start when it was interrupted.
+    async fn fill(&self, access: &TemplateAccess) -> Result<(), DriverError>;
+}
+
+/// What the platform's record says of a site's database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteState {
+    /// Begun and not complete: made anew by the next `ensure_site`.
+    Making,
+    /// Complete; the tenant's own from here on.
+    Ready,
+    /// Kept without a user (a deleted tenant).
+    Aside,
+    /// Being erased.
+    Erasing,
+}
+
+impl SiteState {
+    /// The word in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Making => "making",
+            Self::Ready => "ready",
+            Self::Aside => "aside",
+            Self::Erasing => "erasing",
+        }
+    }
+
+    /// The state of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Making, Self::Ready, Self::Aside, Self::Erasing]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+/// Kind of a thing in the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DbObjectKind {
+    /// The platform's record of a site.
+    Record,
+    /// A database.
+    Database,
+    /// A user.
+    User,
+    /// A right (`name` is `user@host ON pattern`).
+    Grant,
+}
+
+/// Who explains a thing in the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DbOwner {
+    /// The platform itself (its records, its administrator).
+    Platform,
+    /// The template of this core version, or a copy made in advance from it.
+    Template(String),
+    /// A site with its recorded state.
+    Site(TenantUid, SiteState),
+    /// A name of ours for this tenant, but no record.
+    Unrecorded(TenantUid),
+    /// Nobody.
+    Unexplained,
+}
+
+/// A thing that exists in the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DbObject {
+    /// What it is.
+    pub kind: DbObjectKind,
+    /// Its name there.
+    pub name: String,
+    /// Who explains it.
+    pub owner: DbOwner,
+    /// Users only: whether it may not sign in now.
+    pub locked: bool,
+}
+
+/// The shard's database server.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// Whether it answers as administrator, within a second.
+    async fn health(&self) -> Result<(), DriverError>;
+
+    /// Makes the template of a core version, where it is missing or of another revision.
+    async fn ensure_template(
+        &self,
+        core_version: &str,
+        source: &dyn TemplateSource,
+    ) -> Result<Ensured, DriverError>;
+
+    /// Keeps `count` copies of the template ready, so that the next sites are made by renaming.
+    /// Returns how many were added; makes at most one per call, so that the caller can pace it.
+    async fn ensure_spare(&self, core_version: &str, count: u32) -> Result<Ensured, DriverError>;
+
+    /// Makes a site's database and user. A complete database is never touched (its user and
+    /// rights are repaired); a half-made one is made anew. Does not unlock a suspended user.
+    ///
+    /// # Errors
+    /// `Conflict` when the database exists without a record, is recorded complete but gone, or is
+    /// set aside.
+    async fn ensure_site(
+        &self,
+        site: &SiteDatabase,
+        core_version: &str,
+        personalization: &Personalization,
+    ) -> Result<Ensured, DriverError>;
+
+    /// Makes the user accept exactly these passwords (one, or old and new while rotating).
+    async fn set_passwords(
+        &self,
+        uid: TenantUid,
+        accepted: &[Secret],
+    ) -> Result<Ensured, DriverError>;
+
+    /// Locks the user and ends its connections.
+    async fn suspend(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Unlocks the user.
+    async fn resume(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Removes the user and keeps the database (a deleted tenant).
+    async fn set_aside(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Gives a database that was set aside its user again.
+    async fn bring_back(&self, site: &SiteDatabase) -> Result<Ensured, DriverError>;
+
+    /// Removes user, database and record for good. `Kept` when there was nothing.
+    async fn erase(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Everything that exists but for MariaDB's own.
+    async fn inventory(&self) -> Result<Vec<DbObject>, DriverError>;
+}

@@ -1,0 +1,160 @@
+//! The shard's folders, as the reconciler sees them. What returns is on disk.
+//!
+//! A tenant owns what is in its site's folder and may put links and oddities there; nothing here
+//! ever follows a link below `sites/`, `slots/*/tmp` or `trash/`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aipress_types::Secret;
+use aipress_types::TenantUid;
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::Ensured;
+use crate::error::DriverError;
+use crate::layout::Slot;
+
+/// `site.json` of a slot: identity and credentials of its tenant, read by PHP on each request.
+/// The one format that Rust and `php/site.php` share; `version` counts incompatible changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteConfig {
+    /// [`SITE_CONFIG_VERSION`].
+    pub version: u32,
+    /// The tenant. PHP refuses a request that is for another.
+    pub uid: TenantUid,
+    /// Its name.
+    pub name: String,
+    /// Generation of the intent that this was made from.
+    pub generation: u64,
+    /// Address of the site.
+    pub home: String,
+    /// Hosts that the site answers to.
+    pub hosts: Vec<String>,
+    /// WordPress's core.
+    pub core_dir: PathBuf,
+    /// The site's folder.
+    pub site_dir: PathBuf,
+    /// The slot's temporary folder.
+    pub tmp_dir: PathBuf,
+    /// Its database.
+    pub db: SiteConfigDatabase,
+    /// Its cache; without one WordPress goes on without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis: Option<SiteConfigRedis>,
+    /// WordPress's keys and salts by name.
+    pub salts: BTreeMap<String, Secret>,
+}
+
+/// Version of [`SiteConfig`].
+pub const SITE_CONFIG_VERSION: u32 = 1;
+
+/// The database in [`SiteConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteConfigDatabase {
+    /// The server's socket.
+    pub socket: PathBuf,
+    /// Database.
+    pub name: String,
+    /// User.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// The cache in [`SiteConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteConfigRedis {
+    /// The server's socket.
+    pub socket: PathBuf,
+    /// User.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// What its keys begin with.
+    pub prefix: String,
+}
+
+/// A one-time login: whoever shows the token is signed in once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginToken {
+    /// SHA-256 of the token, 64 lower-case hex digits. The token itself never gets here.
+    pub sha256_hex: String,
+    /// Whom it signs in; `None` is user 1.
+    pub login: Option<String>,
+    /// When it ends, in seconds since 1970 UTC.
+    pub expires_unix_s: i64,
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Files, folders and links that the site's new user owns now.
+    pub entries: u64,
+    /// Files with a hard link outside of the site, which kept their owner (the first few paths).
+    pub refused: Vec<PathBuf>,
+}
+
+/// A thing that exists in the shard's folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileObject {
+    /// `site.json` of a slot; the uid is `None` when the file is not readable as one.
+    SlotConfig(Slot, Option<TenantUid>),
+    /// The `site` link of a slot.
+    SlotLink(Slot, Option<TenantUid>),
+    /// A site's folder.
+    Site(TenantUid),
+    /// A deleted site's folder.
+    Trash(TenantUid),
+    /// A folder whose erasing was interrupted; goes on with the next `erase_site`.
+    Erasing(TenantUid),
+    /// Anything else.
+    Unexplained(PathBuf),
+}
+
+/// The shard's folders.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Makes the slot's folder and its temporary folder.
+    async fn ensure_slot(&self, slot: Slot) -> Result<Ensured, DriverError>;
+
+    /// Makes the site's folder, owned by the slot, and the slot's `site` link to it.
+    ///
+    /// # Errors
+    /// `Conflict` when the slot's link is another site's, when the site is in the trash, or when
+    /// its folder belongs to another slot.
+    async fn ensure_site(&self, uid: TenantUid, slot: Slot) -> Result<Ensured, DriverError>;
+
+    /// Replaces `site.json` in one step.
+    async fn write_site_json(
+        &self,
+        slot: Slot,
+        config: &SiteConfig,
+    ) -> Result<Ensured, DriverError>;
+
+    /// Frees a slot: no `site.json`, no link, nothing in its temporary folder. End its processes
+    /// before.
+    async fn clear_slot(&self, slot: Slot) -> Result<Ensured, DriverError>;
+
+    /// Moves a site's folder to the trash.
+    async fn trash_site(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Moves a site's folder back from the trash and makes it the slot's.
+    async fn restore_site(&self, uid: TenantUid, slot: Slot) -> Result<Restored, DriverError>;
+
+    /// Removes a site's folder for good, from `sites` and from the trash.
+    async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Leaves a login for the site's must-use plugin to take. Removes those that expired.
+    async fn write_login_token(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        token: &LoginToken,
+        now_unix_s: i64,
+    ) -> Result<(), DriverError>;
+
+    /// Everything that exists.
+    async fn inventory(&self) -> Result<Vec<FileObject>, DriverError>;
+}

@@ -1,0 +1,75 @@
+//! What a shard uses to touch the world: traits, and two implementations of each.
+//!
+//! `local` is real: MariaDB, Redis, php-fpm and folders of this machine. `sim` is memory, with
+//! injectable latency and faults. The shard's reconciler calls the traits only.
+//!
+//! Invariants: everything is idempotent and level-triggered. `ensure_*` looks first and changes
+//! only what differs; `inventory` lists everything that exists, also what nobody explains. Nothing
+//! that was ever complete is dropped or overwritten by an `ensure_*`; only `erase*` removes data.
+//! Every call has a time-out inside. No retries here: the reconciler comes again.
+
+pub mod cache;
+pub mod database;
+pub mod error;
+pub mod files;
+pub mod layout;
+pub mod local;
+pub mod php;
+pub mod sim;
+pub mod uids;
+pub mod unit;
+
+use std::sync::Arc;
+
+pub use cache::AclUser;
+pub use cache::Cache;
+pub use cache::CacheUser;
+pub use database::Database;
+pub use database::DbObject;
+pub use database::DbObjectKind;
+pub use database::DbOwner;
+pub use database::Personalization;
+pub use database::SiteDatabase;
+pub use database::SiteState;
+pub use database::TemplateAccess;
+pub use database::TemplateSource;
+pub use error::DriverError;
+pub use files::FileObject;
+pub use files::Files;
+pub use files::LoginToken;
+pub use files::SiteConfig;
+pub use layout::DataPaths;
+pub use layout::ShardPaths;
+pub use layout::Slot;
+pub use php::Php;
+pub use php::PhpWorker;
+pub use php::Recycle;
+pub use uids::ShardIds;
+pub use uids::UidPlan;
+pub use uids::UnixIds;
+pub use unit::UnitCommand;
+pub use unit::UnitControl;
+
+/// What an `ensure_*` found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ensured {
+    /// It was not there (or only half) and is now.
+    Created,
+    /// It was there, differed in something that may be changed, and is right now.
+    Repaired,
+    /// It was there as wanted; nothing was changed.
+    Kept,
+}
+
+/// The four drivers of one shard.
+#[derive(Clone)]
+pub struct Drivers {
+    /// Its database server.
+    pub database: Arc<dyn Database>,
+    /// Its Redis.
+    pub cache: Arc<dyn Cache>,
+    /// Its php-fpm.
+    pub php: Arc<dyn Php>,
+    /// Its folders.
+    pub files: Arc<dyn Files>,
+}

@@ -1,0 +1,162 @@
+//! The files driver: folders of slots and sites, the trash, one-time logins.
+//!
+//! `slots/`, `sites/` and `trash/` themselves are root's, so that a tenant can move nothing in
+//! them. Whole folders come and go by renaming; what is half-made or half-removed never stands at
+//! its place. All calls are blocking underneath and run beside the async threads, one at a time.
+
+mod inventory;
+mod login;
+mod site;
+mod slot;
+mod trash;
+mod tree;
+
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_types::TenantUid;
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::Ensured;
+use crate::error::DriverError;
+use crate::files::FileObject;
+use crate::files::Files;
+use crate::files::LoginToken;
+use crate::files::Restored;
+use crate::files::SiteConfig;
+use crate::layout::ShardPaths;
+use crate::layout::Slot;
+use crate::local::ensure_dir;
+use crate::local::ensure_shard_dirs;
+use crate::uids::ShardIds;
+
+/// A large site has 100,000 files; removing or giving away that many takes seconds.
+const CALL_LIMIT: Duration = Duration::from_secs(120);
+
+/// A file that a fresh site begins with, below its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedFile {
+    /// Path below the site's folder; each part is plain.
+    pub path: PathBuf,
+    /// Its contents.
+    pub contents: Vec<u8>,
+}
+
+/// The shard's folders on this machine.
+#[derive(Debug, Clone)]
+pub struct LocalFiles {
+    disk: Arc<Disk>,
+    /// One change at a time: callers may overlap after a time-out.
+    turn: Arc<Mutex<()>>,
+}
+
+/// What the blocking work needs to know.
+#[derive(Debug)]
+struct Disk {
+    paths: ShardPaths,
+    ids: ShardIds,
+    seed: Vec<SeedFile>,
+}
+
+impl LocalFiles {
+    /// The folders of a shard; makes those that all its sites share.
+    ///
+    /// # Errors
+    /// `Io` from the machine.
+    pub fn open(
+        paths: &ShardPaths,
+        ids: ShardIds,
+        seed: Vec<SeedFile>,
+    ) -> Result<Self, DriverError> {
+        ensure_shard_dirs(paths, &ids)?;
+        let root = ids.root();
+        ensure_dir(&paths.slots(), root, 0o711)?;
+        ensure_dir(&paths.sites(), root, 0o711)?;
+        ensure_dir(&paths.trash(), root, 0o700)?;
+        let disk = Arc::new(Disk { paths: paths.clone(), ids, seed });
+        Ok(Self { disk, turn: Arc::new(Mutex::new(())) })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Disk) -> Result<T, DriverError> + Send + 'static,
+    ) -> Result<T, DriverError> {
+        let disk = Arc::clone(&self.disk);
+        let after = CALL_LIMIT;
+        let timeout = || DriverError::Timeout { what: what.to_owned(), after };
+        // The work keeps its turn until it really ends, also when nobody waits for it any more.
+        let turn = tokio::time::timeout(after, Arc::clone(&self.turn).lock_owned())
+            .await
+            .map_err(|_| timeout())?;
+        let task = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&disk)
+        });
+        tokio::time::timeout(after, task)
+            .await
+            .map_err(|_| timeout())?
+            .map_err(|error| DriverError::failed(what, error))?
+    }
+}
+
+/// Names a path in an error.
+fn at<'a>(what: &'static str, path: &'a Path) -> impl Fn(io::Error) -> DriverError + 'a {
+    move |source| DriverError::io(what, path, source)
+}
+
+#[async_trait]
+impl Files for LocalFiles {
+    async fn ensure_slot(&self, slot: Slot) -> Result<Ensured, DriverError> {
+        self.blocking("ensure slot", move |disk| slot::ensure(disk, slot)).await
+    }
+
+    async fn ensure_site(&self, uid: TenantUid, slot: Slot) -> Result<Ensured, DriverError> {
+        self.blocking("ensure site's folder", move |disk| site::ensure(disk, uid, slot)).await
+    }
+
+    async fn write_site_json(
+        &self,
+        slot: Slot,
+        config: &SiteConfig,
+    ) -> Result<Ensured, DriverError> {
+        let config = config.clone();
+        self.blocking("write site.json", move |disk| slot::write_config(disk, slot, &config)).await
+    }
+
+    async fn clear_slot(&self, slot: Slot) -> Result<Ensured, DriverError> {
+        self.blocking("clear slot", move |disk| slot::clear(disk, slot)).await
+    }
+
+    async fn trash_site(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.blocking("move site to the trash", move |disk| trash::put(disk, uid)).await
+    }
+
+    async fn restore_site(&self, uid: TenantUid, slot: Slot) -> Result<Restored, DriverError> {
+        self.blocking("restore site", move |disk| trash::restore(disk, uid, slot)).await
+    }
+
+    async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.blocking("erase site", move |disk| trash::erase(disk, uid)).await
+    }
+
+    async fn write_login_token(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        token: &LoginToken,
+        now_unix_s: i64,
+    ) -> Result<(), DriverError> {
+        let token = token.clone();
+        self.blocking("write login", move |disk| login::write(disk, uid, slot, &token, now_unix_s))
+            .await
+    }
+
+    async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {
+        self.blocking("list folders", inventory::list).await
+    }
+}

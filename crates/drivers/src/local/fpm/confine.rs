@@ -1,0 +1,85 @@
+//! Keeps native code out of php-fpm: where a site may write, nothing can be run or loaded.
+//!
+//! PHP has ways to load a shared object that no list of functions closes (libcurl's
+//! `CURLOPT_SSLENGINE`, `LD_PRELOAD` for a program that `mail()` starts), and code in a worker can
+//! write the opcode cache that all pools of a master share. So a master gets a mount namespace of
+//! its own (`unshare(1)`), in which every folder that a slot's user can write is mounted `noexec`:
+//! the kernel then refuses `execve(2)` and `mmap(2)` with `PROT_EXEC` of any file below.
+//! The folders stay the same files for everybody else. Needs root.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::OnceLock;
+
+use crate::layout::ShardPaths;
+use crate::unit::UnitCommand;
+
+const UNSHARE: &str = "/usr/bin/unshare";
+
+/// Folders of the system that everybody can write, where they exist.
+const WORLD_WRITABLE: &[&str] = &[
+    "/tmp",
+    "/var/tmp",
+    "/dev/shm",
+    "/dev/mqueue",
+    "/run/lock",
+    "/run/shm",
+    "/var/crash",
+    "/var/lib/php/sessions",
+    "/var/spool/cron/crontabs",
+];
+
+/// Mounts each folder before `--` onto itself with the flags, then becomes what is after it.
+const SCRIPT: &str = r#"
+while [ "$1" != -- ]; do
+  if [ -d "$1" ]; then
+    mount --bind "$1" "$1"
+    mount -o remount,bind,noexec,nosuid,nodev "$1"
+  fi
+  shift
+done
+shift
+exec "$@"
+"#;
+
+/// Whether this machine lets the platform make mount namespaces: not in every container.
+pub fn is_available() -> bool {
+    static AVAILABLE: OnceLock<bool> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| {
+        let probe = "mount --bind /tmp /tmp && mount -o remount,bind,noexec,nosuid,nodev /tmp";
+        Command::new(UNSHARE)
+            .args(["--mount", "--propagation", "private", "/bin/sh", "-ec", probe])
+            .env("PATH", "/usr/bin:/bin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
+}
+
+/// The same command in a namespace of its own; as it was where that is not to be had.
+pub(super) fn confined(command: UnitCommand, paths: &ShardPaths) -> UnitCommand {
+    if !is_available() {
+        return command;
+    }
+    let own = [paths.sites(), paths.slots()];
+    // The data folder may itself be below one of these (a test's is in /tmp): the outer first.
+    let system = WORLD_WRITABLE.iter().map(PathBuf::from);
+    let folders = system.chain(own).map(|dir| shown(&dir));
+    let mut args: Vec<String> =
+        ["--mount", "--propagation", "private", "/bin/sh", "-ec", SCRIPT, "php-fpm"]
+            .map(str::to_owned)
+            .to_vec();
+    args.extend(folders);
+    args.push("--".to_owned());
+    args.push(shown(&command.program));
+    args.extend(command.args);
+    UnitCommand { program: PathBuf::from(UNSHARE), args, ..command }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,163 @@
+//! The four drivers of one shard in memory, for tests of a thousand shards in one process.
+//!
+//! A [`SimWorld`] is the shard's machine: it keeps its state when the shard's control plane ends
+//! and a new one is given a clone. Latency passes on tokio's clock, so that a paused clock makes
+//! it free. Faults come by plan, never by chance. Deliberately absent: contents of files and rows.
+
+mod cache;
+mod database;
+mod fault;
+mod files;
+mod php;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aipress_types::TenantUid;
+
+pub use fault::Fault;
+pub use fault::FaultKind;
+
+use self::fault::Plan;
+use crate::Drivers;
+use crate::error::DriverError;
+use crate::files::SiteConfig;
+use crate::layout::Slot;
+
+/// How long a real driver waits before it gives up a server that hangs.
+const HANG_LIMIT: Duration = Duration::from_secs(30);
+
+/// The simulated machine of one shard.
+#[derive(Debug, Clone, Default)]
+pub struct SimWorld {
+    inner: Arc<Mutex<World>>,
+}
+
+/// All state; small, for there may be a thousand.
+#[derive(Debug, Default)]
+struct World {
+    latency: Duration,
+    plan: Plan,
+    database: database::State,
+    cache: cache::State,
+    files: files::State,
+    workers: BTreeMap<Slot, u32>,
+    /// Slots' own masters, each with how many are connected to it.
+    masters: BTreeMap<Slot, u32>,
+}
+
+impl SimWorld {
+    /// A machine on which everything runs and nothing is there.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The drivers of this machine, for one life of the shard's control plane.
+    pub fn drivers(&self) -> Drivers {
+        let world = Arc::new(self.clone());
+        Drivers { database: world.clone(), cache: world.clone(), php: world.clone(), files: world }
+    }
+
+    /// Lets every call take this long.
+    pub fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
+    /// Adds a fault. Faults are looked at in the order of adding; the first that matches counts.
+    pub fn add_fault(&self, fault: Fault) {
+        self.lock().plan.add(fault);
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        self.lock().plan.clear();
+    }
+
+    /// How often an operation (such as `database.ensure_site`) was called.
+    pub fn calls(&self, operation: &str) -> u64 {
+        self.lock().plan.calls(operation)
+    }
+
+    /// Starts workers in a slot, as requests would.
+    pub fn start_workers(&self, slot: Slot, count: u32) {
+        self.lock().workers.insert(slot, count);
+    }
+
+    /// Lets this many be connected to a slot's own master; nothing when it has none.
+    pub fn set_connections(&self, slot: Slot, count: u32) {
+        if let Some(connections) = self.lock().masters.get_mut(&slot) {
+            *connections = count;
+        }
+    }
+
+    /// Ends a slot's own master, as somebody who was not asked would.
+    pub fn kill_master(&self, slot: Slot) {
+        self.lock().masters.remove(&slot);
+    }
+
+    /// What PHP would read in a slot.
+    pub fn site_config(&self, slot: Slot) -> Option<SiteConfig> {
+        self.lock().files.config(slot).cloned()
+    }
+
+    /// Whether a site could sign in to its database and cache with the credentials of its slot.
+    pub fn can_serve(&self, slot: Slot) -> bool {
+        let world = self.lock();
+        let Some(config) = world.files.config(slot) else { return false };
+        let uid: TenantUid = config.uid;
+        world.files.is_linked(slot, uid)
+            && world.database.accepts(uid, &config.db.password)
+            && config.redis.as_ref().is_none_or(|redis| world.cache.accepts(uid, &redis.password))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        // A test that panicked while it held the lock has failed already; others go on.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call: latency, fault, effect. The effect is one step under the lock, so that a call
+    /// that is given up while it waits has happened wholly or not at all.
+    async fn call<T>(
+        &self,
+        operation: &'static str,
+        effect: impl FnOnce(&mut World) -> Result<T, DriverError>,
+    ) -> Result<T, DriverError> {
+        let (latency, fault) = {
+            let mut world = self.lock();
+            (world.latency, world.plan.next(operation))
+        };
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        match fault {
+            None => effect(&mut self.lock()),
+            Some(FaultKind::Fail) => Err(DriverError::unavailable(operation, "simulated outage")),
+            Some(FaultKind::Refuse) => Err(DriverError::conflict(operation, "simulated conflict")),
+            Some(FaultKind::LoseAnswer) => {
+                effect(&mut self.lock())?;
+                Err(DriverError::unavailable(operation, "simulated loss of the answer"))
+            }
+            Some(FaultKind::Interrupt) => {
+                // Only this operation has a half; a mark left by another would meet a later call.
+                if operation == "database.ensure_site" {
+                    self.lock().database.interrupt_next();
+                }
+                match effect(&mut self.lock()) {
+                    Ok(_) => Err(DriverError::unavailable(operation, "simulated interruption")),
+                    Err(error) => Err(error),
+                }
+            }
+            Some(FaultKind::Hang) => {
+                tokio::time::sleep(HANG_LIMIT).await;
+                Err(DriverError::Timeout { what: operation.to_owned(), after: HANG_LIMIT })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,361 @@
+//! MariaDB: sites that were killed in the middle, and what a tenant can reach.
+
+use std::time::Duration;
+
+use aipress_drivers::DbObjectKind;
+use aipress_drivers::DbOwner;
+use aipress_drivers::Ensured;
+use aipress_drivers::SiteDatabase;
+use aipress_types::Secret;
+use sqlx::Connection;
+use sqlx::Row;
+
+use crate::conformance;
+use crate::machine::CORE;
+use crate::machine::Machine;
+use crate::machine::SqlTemplate;
+use crate::machine::fresh_uid;
+use crate::machine::shared_mariadb;
+use crate::machine::until;
+
+fn site() -> SiteDatabase {
+    SiteDatabase::of(fresh_uid(), Secret::new("a tenant's p'assword\\"))
+}
+
+async fn option(machine: &Machine, site: &SiteDatabase, name: &str) -> String {
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "SELECT option_value FROM {}.wp_options WHERE option_name = ?",
+        site.name
+    )))
+    .bind(name)
+    .fetch_one(&mut session)
+    .await
+    .unwrap()
+}
+
+/// Nothing is half: all tables, all rows, the tenant's own home, no placeholder.
+async fn assert_whole(machine: &Machine, site: &SiteDatabase) {
+    assert_eq!(option(machine, site, "home").await, "http://bakery.localhost:8080");
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    let counts: (i64, i64, i64) = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "SELECT (SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{0}'), \
+         (SELECT COUNT(*) FROM {0}.wp_options), \
+         (SELECT COUNT(*) FROM {0}.wp_posts WHERE guid LIKE 'http://bakery.localhost:8080/%')",
+        site.name
+    )))
+    .fetch_one(&mut session)
+    .await
+    .unwrap();
+    assert_eq!(counts, (12, 144, 6));
+}
+
+#[tokio::test]
+async fn mariadb_does_what_all_drivers_do() {
+    let machine = shared_mariadb().await;
+    conformance::database(&machine.drivers(), &SqlTemplate).await;
+}
+
+#[tokio::test]
+async fn a_site_is_personal_and_nothing_else_is_there() {
+    let machine = shared_mariadb().await;
+    let (database, site) = (machine.drivers().database, site());
+    database.ensure_site(&site, CORE, &conformance::who("bakery")).await.unwrap();
+    assert_whole(&machine, &site).await;
+    assert_eq!(option(&machine, &site, "blogname").await, "Tom &amp; Jo&#039;s");
+    assert_eq!(option(&machine, &site, "admin_email").await, "owner@example.org");
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    let user = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "SELECT user_login, user_pass, CAST(user_registered AS CHAR) FROM {}.wp_users",
+        site.name
+    )))
+    .fetch_one(&mut session)
+    .await
+    .unwrap();
+    assert_eq!(user.get::<String, _>(0), "admin");
+    assert!(user.get::<String, _>(1).starts_with('!'));
+    assert_eq!(user.get::<String, _>(2), "2026-11-21 00:00:00");
+    for object in database.inventory().await.unwrap() {
+        assert!(
+            !matches!(object.owner, DbOwner::Unexplained | DbOwner::Unrecorded(_)),
+            "{object:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_in_the_middle_ends_whole() {
+    let machine = shared_mariadb().await;
+    let database = machine.drivers().database;
+    for step in 0..12 {
+        let site = site();
+        let person = conformance::who("bakery");
+        // The control plane is killed here: its session ends, the server may go on for a while.
+        let given_up = tokio::time::timeout(
+            Duration::from_millis(step * 6),
+            database.ensure_site(&site, CORE, &person),
+        );
+        let first = given_up.await;
+        let again = database.ensure_site(&site, CORE, &person).await.unwrap();
+        assert!(first.is_err() || again == Ensured::Kept);
+        assert_whole(&machine, &site).await;
+        database.erase(site.uid).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_half_made_database_is_made_anew_and_a_complete_one_never() {
+    let machine = shared_mariadb().await;
+    let (database, site) = (machine.drivers().database, site());
+    let person = conformance::who("bakery");
+    let mut admin = machine.admin().await;
+    let run = async |admin: &mut sqlx::MySqlConnection, text: String| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(admin).await.unwrap();
+    };
+    run(
+        &mut admin,
+        format!(
+            "INSERT INTO aipress.sites (uid, db, core_version, state) \
+             VALUES ('{}', '{name}', '{CORE}', 'making'); CREATE DATABASE {name}; \
+             CREATE TABLE {name}.wp_options (x INT)",
+            site.uid,
+            name = site.name
+        ),
+    )
+    .await;
+    let made = database.ensure_site(&site, CORE, &person).await.unwrap();
+    assert_eq!(made, Ensured::Created);
+    assert_whole(&machine, &site).await;
+
+    // Whatever the tenant does to its own, it stays the tenant's.
+    let mut tenant = machine.sql(&site.user, &site.password).await.unwrap();
+    run(&mut tenant, format!("DROP TABLE {0}.wp_options; DROP TABLE {0}.wp_users", site.name))
+        .await;
+    let kept = database.ensure_site(&site, CORE, &person).await.unwrap();
+    assert_eq!(kept, Ensured::Kept);
+    run(&mut tenant, format!("DROP DATABASE {}", site.name)).await;
+    let error = database.ensure_site(&site, CORE, &person).await.unwrap_err();
+    assert!(!error.is_retryable() && error.to_string().contains("backup"), "{error}");
+    database.erase(site.uid).await.unwrap();
+
+    // A database that no record explains is nobody's to overwrite.
+    run(&mut admin, format!("CREATE DATABASE {}", site.name)).await;
+    let error = database.ensure_site(&site, CORE, &person).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    let all = database.inventory().await.unwrap();
+    assert!(all.iter().any(|object| object.owner == DbOwner::Unrecorded(site.uid)));
+    database.erase(site.uid).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_killed_server_loses_nothing_that_was_answered() {
+    let machine = Machine::new();
+    machine.start_mariadb().await;
+    machine.prepare_redis();
+    let database = machine.drivers().database;
+    database.ensure_template(CORE, &SqlTemplate).await.unwrap();
+    let (done, half) = (site(), site());
+    let person = conformance::who("bakery");
+    database.ensure_site(&done, CORE, &person).await.unwrap();
+    let making = database.ensure_site(&half, CORE, &person);
+    let _ = tokio::time::timeout(Duration::from_millis(15), making).await;
+    machine.kill("mariadb");
+    let error = database.health().await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    machine.start_mariadb().await;
+    assert_eq!(database.ensure_site(&done, CORE, &person).await.unwrap(), Ensured::Kept);
+    database.ensure_site(&half, CORE, &person).await.unwrap();
+    assert_whole(&machine, &done).await;
+    assert_whole(&machine, &half).await;
+    until("template survives", || async {
+        database.ensure_template(CORE, &SqlTemplate).await.map(|kept| {
+            assert_eq!(kept, Ensured::Kept);
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_spare_is_taken_and_an_interrupted_taking_is_cleaned() {
+    let machine = Machine::new();
+    machine.start_mariadb().await;
+    machine.prepare_redis();
+    let database = machine.drivers().database;
+    database.ensure_template(CORE, &SqlTemplate).await.unwrap();
+    assert_eq!(database.ensure_spare(CORE, 1).await.unwrap(), Ensured::Created);
+    assert_eq!(database.ensure_spare(CORE, 1).await.unwrap(), Ensured::Kept);
+    let (one, two) = (site(), site());
+    let person = conformance::who("bakery");
+    database.ensure_site(&one, CORE, &person).await.unwrap();
+    assert_whole(&machine, &one).await;
+    assert_eq!(spares(&machine).await, 0, "taken");
+    assert_eq!(database.ensure_spare(CORE, 1).await.unwrap(), Ensured::Created);
+    // Killed while renaming: the spare is taken, half its tables are gone.
+    let mut admin = machine.admin().await;
+    let spare: String =
+        sqlx::query_scalar("SELECT db FROM aipress.spares").fetch_one(&mut admin).await.unwrap();
+    let text = format!(
+        "UPDATE aipress.spares SET state='taken', taken_by='{uid}'; \
+         INSERT INTO aipress.sites (uid, db, core_version, state) \
+         VALUES ('{uid}', '{name}', '{CORE}', 'making'); CREATE DATABASE {name}; \
+         RENAME TABLE {spare}.wp_options TO {name}.wp_options",
+        uid = two.uid,
+        name = two.name
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut admin).await.unwrap();
+    database.ensure_site(&two, CORE, &person).await.unwrap();
+    assert_whole(&machine, &two).await;
+    assert_eq!(spares(&machine).await, 0, "the half-taken one is gone");
+    // Another revision of the template makes spares useless.
+    database.ensure_spare(CORE, 2).await.unwrap();
+    struct Newer;
+    #[async_trait::async_trait]
+    impl aipress_drivers::TemplateSource for Newer {
+        fn revision(&self) -> String {
+            "2".to_owned()
+        }
+        async fn fill(
+            &self,
+            access: &aipress_drivers::TemplateAccess,
+        ) -> Result<(), aipress_drivers::DriverError> {
+            SqlTemplate.fill(access).await
+        }
+    }
+    assert_eq!(database.ensure_template(CORE, &Newer).await.unwrap(), Ensured::Created);
+    database.ensure_spare(CORE, 0).await.unwrap();
+    assert_eq!(spares(&machine).await, 0);
+}
+
+async fn spares(machine: &Machine) -> usize {
+    let all = machine.drivers().database.inventory().await.unwrap();
+    all.iter()
+        .filter(|object| {
+            object.kind == DbObjectKind::Database && object.name.starts_with("aipress_spare_")
+        })
+        .count()
+}
+
+/// Two tenants whose names differ where `_` stands: t_… and tx….
+#[tokio::test]
+async fn a_tenant_reaches_its_own_database_and_nothing_else() {
+    let machine = shared_mariadb().await;
+    let (database, mine) = (machine.drivers().database, site());
+    database.ensure_site(&mine, CORE, &conformance::who("bakery")).await.unwrap();
+    let other = mine.name.replacen("t_", "tx", 1);
+    let mut admin = machine.admin().await;
+    let text = format!("CREATE DATABASE {other}; CREATE TABLE {other}.s (x INT)");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut admin).await.unwrap();
+
+    let read = format!("SELECT COUNT(*) FROM {other}.s");
+    assert!(refused(&machine, &mine, &read).await);
+    for attack in [
+        "SELECT COUNT(*) FROM mysql.global_priv".to_owned(),
+        "SELECT COUNT(*) FROM aipress.sites".to_owned(),
+        format!("CREATE DATABASE {}2", mine.name),
+        "SELECT LOAD_FILE('/etc/passwd') IS NULL OR 1/0".to_owned(),
+        "SELECT 1 INTO OUTFILE '/tmp/aipress-outfile'".to_owned(),
+        "SET GLOBAL max_connections=1".to_owned(),
+        "SET SESSION sql_log_bin=0".to_owned(),
+        "FLUSH TABLES WITH READ LOCK".to_owned(),
+        "SHOW BINARY LOGS".to_owned(),
+        format!("GRANT SELECT ON {}.* TO 'x'@'localhost' IDENTIFIED BY 'x'", mine.name),
+        format!("CREATE EVENT {}.e ON SCHEDULE EVERY 1 DAY DO SELECT 1", mine.name),
+        "CREATE USER x@localhost".to_owned(),
+        "INSTALL SONAME 'ha_archive'".to_owned(),
+        "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE x".to_owned(),
+        "SHUTDOWN".to_owned(),
+    ] {
+        if attack.contains("LOAD_FILE") {
+            continue;
+        }
+        assert!(refused(&machine, &mine, &attack).await, "{attack}");
+    }
+    let mut tenant = machine.sql(&mine.user, &mine.password).await.unwrap();
+    let shown: Vec<String> =
+        sqlx::query_scalar("SHOW DATABASES").fetch_all(&mut tenant).await.unwrap();
+    assert_eq!(shown, ["information_schema", &mine.name]);
+    let file: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT LOAD_FILE('/etc/passwd')").fetch_one(&mut tenant).await.unwrap();
+    assert_eq!(file, None);
+    let others: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER <> SUBSTRING_INDEX(USER(), '@', 1)",
+    )
+    .fetch_one(&mut tenant)
+    .await
+    .unwrap();
+    assert_eq!(others, 0);
+
+    // The guard taken away: without the escape the same statement reads the neighbour.
+    let unescaped = format!("GRANT SELECT ON `{}`.* TO '{}'@'localhost'", mine.name, mine.user);
+    sqlx::raw_sql(sqlx::AssertSqlSafe(unescaped)).execute(&mut admin).await.unwrap();
+    assert!(!refused(&machine, &mine, &read).await, "the wildcard reaches the neighbour");
+    let bad =
+        database.inventory().await.unwrap().into_iter().any(|object| {
+            object.kind == DbObjectKind::Grant && object.owner == DbOwner::Unexplained
+        });
+    assert!(bad, "the inventory shows the bad grant");
+    let healed = database.ensure_site(&mine, CORE, &conformance::who("x")).await.unwrap();
+    assert_eq!(healed, Ensured::Repaired);
+    assert!(refused(&machine, &mine, &read).await, "healed");
+    let text = format!("DROP DATABASE {other}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut admin).await.unwrap();
+}
+
+/// Whether a statement of the tenant is refused (and not merely wrong).
+async fn refused(machine: &Machine, site: &SiteDatabase, statement: &str) -> bool {
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut session).await;
+    match done {
+        Ok(_) => false,
+        Err(sqlx::Error::Database(error)) => {
+            assert!(!error.message().contains("syntax"), "{statement}: {error}");
+            true
+        }
+        Err(other) => panic!("{statement}: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_is_out_at_once_and_both_passwords_rotate() {
+    let machine = shared_mariadb().await;
+    let (database, mine) = (machine.drivers().database, site());
+    database.ensure_site(&mine, CORE, &conformance::who("bakery")).await.unwrap();
+    let mut open = machine.sql(&mine.user, &mine.password).await.unwrap();
+    database.suspend(mine.uid).await.unwrap();
+    assert!(open.ping().await.is_err(), "its connections ended");
+    assert!(machine.sql(&mine.user, &mine.password).await.is_err());
+    database.resume(mine.uid).await.unwrap();
+    let fresh = Secret::new("fresh");
+    database.set_passwords(mine.uid, &[mine.password.clone(), fresh.clone()]).await.unwrap();
+    for password in [&mine.password, &fresh] {
+        machine.sql(&mine.user, password).await.unwrap();
+    }
+    assert!(machine.sql(&mine.user, &Secret::new("wrong")).await.is_err());
+    database.set_passwords(mine.uid, std::slice::from_ref(&fresh)).await.unwrap();
+    assert!(machine.sql(&mine.user, &mine.password).await.is_err());
+    machine.sql(&mine.user, &fresh).await.unwrap();
+    database.set_aside(mine.uid).await.unwrap();
+    assert!(machine.sql(&mine.user, &fresh).await.is_err());
+    assert!(machine.sql("root", &Secret::new("")).await.is_err(), "no root without password");
+}
+
+#[tokio::test]
+async fn an_interrupted_first_start_begins_again_and_a_lost_account_heals() {
+    let machine = Machine::new();
+    let staging = machine.paths.mariadb().join("data.staging");
+    std::fs::create_dir_all(staging.join("mysql")).unwrap();
+    std::fs::write(staging.join("mysql/half"), "x").unwrap();
+    machine.start_mariadb().await;
+    machine.prepare_redis();
+    assert!(!staging.exists());
+    let mut admin = machine.admin().await;
+    let domain: u64 =
+        sqlx::query_scalar("SELECT @@gtid_domain_id").fetch_one(&mut admin).await.unwrap();
+    assert_eq!(domain, 1);
+    let drop = "ALTER USER aipress_admin@localhost IDENTIFIED BY 'lost'";
+    sqlx::raw_sql(drop).execute(&mut admin).await.unwrap();
+    let error = machine.drivers().database.health().await.unwrap_err();
+    assert!(error.is_retryable() && error.to_string().contains("restart"), "{error}");
+    machine.kill("mariadb");
+    machine.start_mariadb().await;
+}
