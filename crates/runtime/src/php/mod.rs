@@ -1,0 +1,7 @@
+//! A request to PHP: what it is told ([`params`]), how its answer is waited for and held back
+//! ([`run`]), and how a long answer goes on ([`body`]).
+
+pub mod body;
+pub mod params;
+pub mod run;
+pub mod stderr;

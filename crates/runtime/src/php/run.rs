@@ -1,0 +1,216 @@
+//! One request to PHP, from its body to its answer: spool, wait for a worker, connect, send, hold
+//! back.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http_body::Body as HttpBody;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{
+    body::PhpBody,
+    params::{Script, put_request},
+    stderr::StderrLog,
+};
+use crate::{
+    access::ErrorSink,
+    admission::{Admission, AdmissionError, Permit},
+    body::Body,
+    client::Client,
+    config::{HELD_BACK_BYTES, RuntimeConfig},
+    fastcgi::{
+        decode::Event,
+        end_request::ProtocolStatus,
+        exchange::{Exchange, ExchangeError},
+        head::{Head, HeadError, find_end},
+    },
+    spool::{self, Allowance, SpoolError},
+    table::SiteEntry,
+};
+
+/// Why there is no answer of PHP.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The request's body could not be taken.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The headers are larger than PHP is told.
+    #[error("the request's parameters are larger than {0} bytes")]
+    ParamsTooLarge(usize),
+    /// No worker.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
+    /// The worker died, or was never there.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// The answer's header is bad.
+    #[error("read the header of php's answer")]
+    Head(#[from] HeadError),
+    /// The answer ended before its header, or its header is too large.
+    #[error("php's answer has no header of at most {0} bytes")]
+    NoHead(usize),
+    /// php-fpm has no worker for it.
+    #[error("php-fpm is overloaded")]
+    Overloaded,
+    /// php-fpm did not take the request.
+    #[error("php-fpm refused the request: {0:?}")]
+    Refused(ProtocolStatus),
+    /// It took too long.
+    #[error("php did not answer in time")]
+    TimedOut,
+}
+
+/// What all requests to PHP share.
+pub(crate) struct Php<'a> {
+    pub(crate) config: &'a RuntimeConfig,
+    pub(crate) total_workers: &'a Arc<Admission>,
+    pub(crate) total_spooled: &'a Arc<AtomicU64>,
+    pub(crate) errors: &'a Arc<dyn ErrorSink>,
+}
+
+/// What a request holds while PHP works for it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) uid: Arc<str>,
+    _site: Permit,
+    _total: Permit,
+    _allowance: Allowance,
+}
+
+/// The part of an answer that is at hand.
+struct Held {
+    bytes: BytesMut,
+    head: Option<Head>,
+}
+
+impl Php<'_> {
+    /// Runs a script. `queued` is set to how long the request waited for a worker.
+    pub(crate) async fn run<B>(
+        &self,
+        entry: &SiteEntry,
+        parts: &Parts,
+        client: &Client,
+        script: Script<'_>,
+        body: B,
+        queued: &mut Duration,
+    ) -> Result<Response<Body>, RunError>
+    where
+        B: HttpBody<Data = Bytes>,
+    {
+        let config = self.config;
+        let site = &entry.site;
+        let mut allowance = Allowance::new(&entry.spooled, self.total_spooled);
+        let stdin = spool::collect(body, site.max_body_bytes, config, &mut allowance).await?;
+        let mut params = Vec::with_capacity(entry.constant_params.len() + 2048);
+        params.extend_from_slice(&entry.constant_params);
+        put_request(&mut params, parts, client, script, stdin.len());
+        if params.len() > config.max_params_bytes {
+            return Err(RunError::ParamsTooLarge(config.max_params_bytes));
+        }
+
+        let arrived = Instant::now();
+        let permit = entry.workers.acquire(config.queue_timeout).await?;
+        let left = config.queue_timeout.saturating_sub(arrived.elapsed());
+        let total = self.total_workers.acquire(left).await?;
+        *queued = arrived.elapsed();
+        let uid = Arc::clone(&site.uid);
+        let lease = Lease { uid, _site: permit, _total: total, _allowance: allowance };
+
+        let pool = entry.pool.load_full();
+        let stream = Exchange::connect(&pool, config.connect_timeout).await?;
+        let exchange = Exchange::begin(stream, &params, stdin);
+        let stderr =
+            StderrLog::new(Arc::clone(self.errors), Arc::clone(&site.uid), config.max_stderr_bytes);
+        self.answer(exchange, stderr, lease, &parts.method).await
+    }
+
+    /// Waits for the whole answer, or for as much of it as is held back.
+    async fn answer(
+        &self,
+        mut exchange: Exchange,
+        mut stderr: StderrLog,
+        lease: Lease,
+        method: &Method,
+    ) -> Result<Response<Body>, RunError> {
+        let begun = Instant::now();
+        let total_deadline = begun + self.config.total_timeout;
+        let header_deadline = total_deadline.min(begun + self.config.header_timeout);
+        let max_head = self.config.max_response_header_bytes;
+        let mut held = Held { bytes: BytesMut::new(), head: None };
+        let end = loop {
+            let deadline = if held.head.is_some() { total_deadline } else { header_deadline };
+            match timeout_at(deadline, exchange.next()).await.map_err(|_| RunError::TimedOut)?? {
+                Event::Stdout(part) => held.push(&part, max_head)?,
+                Event::Stderr(part) => stderr.push(&part),
+                Event::End(end) => break end,
+            }
+            if let Some(head) =
+                held.head.take_if(|head| held.bytes.len() - head.bytes >= HELD_BACK_BYTES)
+            {
+                let mut response = response(&head);
+                if let Some(length) = head.content_length {
+                    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+                }
+                let bytes = held.bytes.split_off(head.bytes).freeze();
+                let deadline = Box::pin(sleep_until(total_deadline));
+                let body = PhpBody { held: Some(bytes), exchange, deadline, stderr, lease };
+                *response.body_mut() = Body::php(body);
+                return Ok(response);
+            }
+        };
+        drop((exchange, lease));
+        match end.protocol_status {
+            ProtocolStatus::RequestComplete => {}
+            ProtocolStatus::Overloaded => return Err(RunError::Overloaded),
+            other => return Err(RunError::Refused(other)),
+        }
+        let head = held.head.ok_or(RunError::NoHead(max_head))?;
+        Ok(whole(&head, held.bytes.split_off(head.bytes).freeze(), method))
+    }
+}
+
+impl Held {
+    fn push(&mut self, part: &[u8], max_head: usize) -> Result<(), RunError> {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(part);
+        if self.head.is_some() {
+            return Ok(());
+        }
+        let end = find_end(&self.bytes, before);
+        if end.unwrap_or(self.bytes.len()) > max_head {
+            return Err(RunError::NoHead(max_head));
+        }
+        self.head = end.map(|end| Head::parse(&self.bytes, end)).transpose()?;
+        Ok(())
+    }
+}
+
+fn response(head: &Head) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers.clone();
+    response
+}
+
+/// An answer that is at hand as a whole. Its length is counted, whatever PHP said: plugins that
+/// count characters get it wrong.
+fn whole(head: &Head, body: Bytes, method: &Method) -> Response<Body> {
+    let mut response = response(head);
+    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        return response;
+    }
+    if *method == Method::HEAD {
+        if let Some(length) = head.content_length {
+            response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+        }
+        return response;
+    }
+    let length = HeaderValue::from(body.len());
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    *response.body_mut() = Body::full(body);
+    response
+}

@@ -1,0 +1,243 @@
+//! Real php-fpm: what PHP sees of a request, and what becomes of what it does.
+
+use aipress_runtime::config::HELD_BACK_BYTES;
+use http::{Request, StatusCode};
+use serde_json::Value;
+
+use crate::support::{full, php_fpm::PhpFpm, site::Served, until};
+
+const SCRIPT: &str = r#"<?php
+$what = $_GET['what'] ?? 'server';
+$mib = str_repeat('x', 1048576);
+switch ($what) {
+case 'server':
+    header('Content-Type: application/json');
+    $server = $_SERVER;
+    $server['pid'] = getmypid();
+    echo json_encode(['server' => $server, 'get' => $_GET, 'post' => $_POST, 'env' => getenv()]);
+    break;
+case 'body':
+    $body = file_get_contents('php://input');
+    echo strlen($body), ' ', bin2hex(substr($body, -4));
+    break;
+case 'upload':
+    $file = $_FILES['file'];
+    echo $file['name'], ' ', $file['error'], ' ', filesize($file['tmp_name']);
+    break;
+case 'ignored': // answers without reading its input
+    echo 'ignored';
+    break;
+case 'cookies':
+    setcookie('a', '1'); setcookie('b', '2');
+    header('X-Accel-Redirect: /secret');
+    break;
+case 'redirect':
+    header('Location: /elsewhere');
+    break;
+case 'fatal':
+    echo 'half a page';
+    undefined_function();
+case 'log':
+    error_log('one line'); error_log('another line');
+    echo 'ok';
+    break;
+case 'killed':
+    echo 'half a page'; flush();
+    exec('kill -9 ' . getmypid());
+    sleep(10);
+case 'killed-late':
+    echo $mib, 'and a bit'; flush();
+    exec('kill -9 ' . getmypid());
+    sleep(10);
+case 'large':
+    for ($i = 0; $i < 20; $i++) echo $mib;
+    break;
+case 'finish':
+    echo 'done';
+    fastcgi_finish_request();
+    file_put_contents($_GET['file'], 'after');
+    break;
+case 'ini':
+    echo ini_get('memory_limit'), ' ', ini_get('max_execution_time'), ' ',
+        ini_set('max_execution_time', 1) === false ? 'fixed' : 'free';
+    break;
+}
+"#;
+
+async fn start(change: impl FnOnce(&mut aipress_runtime::Site)) -> (Served, PhpFpm) {
+    let served = Served::start_with(|_| {}, change);
+    served.write("core/index.php", SCRIPT);
+    served.write("core/wp-login.php", "<?php echo 'login ', $_SERVER['SCRIPT_NAME'];");
+    served.write("site/wp-content/plugins/x/a.php", "<?php echo 'plugin ', __FILE__;");
+    let fpm = PhpFpm::start(served.dir.path(), &served.fpm_socket).await;
+    (served, fpm)
+}
+
+#[tokio::test]
+async fn what_php_sees() {
+    let (served, _fpm) = start(|_| {}).await;
+    let request = Request::post("/caf%C3%A9/?what=server&x=%2F")
+        .header("host", "bakery.localhost:8080")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-forwarded-for", "192.0.2.7")
+        .header("x-forwarded-proto", "https")
+        .header("proxy", "evil")
+        .header("x_forwarded_proto", "evil")
+        .header("authorization", "Basic dXNlcjpwYXNz")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2");
+    let answer = served.send(request.body(full("title=Crumbs&tag[]=1&tag[]=2")).unwrap()).await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    let seen: Value = serde_json::from_slice(&answer.body).unwrap();
+    let dir = served.dir.path().to_str().unwrap();
+    for (name, value) in [
+        ("REQUEST_METHOD", "POST"),
+        ("REQUEST_URI", "/caf%C3%A9/?what=server&x=%2F"),
+        ("PHP_SELF", "/index.php"),
+        ("SCRIPT_NAME", "/index.php"),
+        ("SCRIPT_FILENAME", &format!("{dir}/core/index.php")),
+        ("DOCUMENT_ROOT", &format!("{dir}/core")),
+        ("SERVER_SOFTWARE", "AIPress"),
+        ("SERVER_NAME", "bakery.localhost"),
+        ("SERVER_PORT", "8080"),
+        ("HTTP_HOST", "bakery.localhost:8080"),
+        ("HTTPS", "on"),
+        ("REMOTE_ADDR", "192.0.2.7"),
+        ("HTTP_COOKIE", "a=1; b=2"),
+        ("PHP_AUTH_USER", "user"),
+        ("AIPRESS_TENANT_UID", "uid-1"),
+        ("AIPRESS_SLOT_DIR", &format!("{dir}/slot")),
+    ] {
+        assert_eq!(seen["server"][name], value, "{name}");
+    }
+    assert_eq!(seen["server"]["HTTP_PROXY"], Value::Null);
+    assert_eq!(seen["server"]["HTTP_X_FORWARDED_PROTO"], "https");
+    assert_eq!((&seen["get"]["x"], &seen["post"]["title"]), (&"/".into(), &"Crumbs".into()));
+    assert_eq!(seen["post"]["tag"], serde_json::json!(["1", "2"]));
+    // Nothing of our own environment.
+    assert_eq!(seen["env"]["PATH"], Value::Null);
+    let answer = served.get("/index.php/2024/hello?what=server").await;
+    let seen: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(seen["server"]["PATH_INFO"], "/2024/hello");
+    assert_eq!(seen["server"]["SCRIPT_NAME"], "/index.php");
+    assert_eq!(seen["server"]["PHP_SELF"], "/index.php/2024/hello");
+}
+
+#[tokio::test]
+async fn scripts_of_core_and_plugins() {
+    let (served, _fpm) = start(|_| {}).await;
+    assert_eq!(served.get("/wp-login.php").await.text(), "login /wp-login.php");
+    let plugin = served.get("/wp-content/plugins/x/a.php").await.text();
+    let file = served.dir.path().join("site/wp-content/plugins/x/a.php");
+    assert_eq!(plugin, format!("plugin {}", file.display()));
+    let evil = "<?php echo 'evil';";
+    served.write("site/wp-content/uploads/evil.php", evil);
+    served.write("site/wp-content/uploads/evil.jpg", evil);
+    for path in ["evil.php", "evil.jpg/x.php", "evil.jpg/.php", "evil.jpg%00.php"] {
+        let answer = served.get(&format!("/wp-content/uploads/{path}")).await;
+        assert!(answer.status.is_client_error(), "{path}");
+        assert_ne!(answer.text(), "evil", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn bodies() {
+    let (served, _fpm) = start(|_| {}).await;
+    let body: Vec<u8> = (0..20_000_000_u32).map(|index| (index % 253) as u8).collect();
+    let last = body[body.len() - 4..].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let ask = async |what: &str, kind: &str, body: Vec<u8>| {
+        let request = Request::post(format!("/?what={what}")).header("content-type", kind);
+        served.send(request.body(full(body)).unwrap()).await.text()
+    };
+    let binary = "application/octet-stream";
+    assert_eq!(ask("body", binary, body.clone()).await, format!("20000000 {last}"));
+    assert_eq!(ask("ignored", binary, body.clone()).await, "ignored");
+    assert!(ask("body", binary, Vec::new()).await.starts_with("0 "));
+
+    // 100 MB less its frame: as much as the platform takes (facts.md).
+    let mut form =
+        b"--frame\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp4\"\r\n\
+                     Content-Type: video/mp4\r\n\r\n"
+            .to_vec();
+    let size = 100 * 1024 * 1024 - 1000;
+    form.resize(form.len() + size, b'v');
+    form.extend(b"\r\n--frame--\r\n");
+    let told = ask("upload", "multipart/form-data; boundary=frame", form).await;
+    assert_eq!(told, format!("a.mp4 0 {size}"));
+}
+
+#[tokio::test]
+async fn answers() {
+    let (served, _fpm) = start(|_| {}).await;
+    let answer = served.get("/?what=cookies").await;
+    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+    for header in ["x-powered-by", "x-accel-redirect"] {
+        assert!(!answer.headers.contains_key(header), "{header}");
+    }
+    let answer = served.get("/?what=redirect").await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::FOUND, "/elsewhere"));
+    let answer = served.get("/?what=large").await;
+    assert_eq!((answer.body.len(), answer.whole), (20 * 1024 * 1024, true));
+    let answer = served.ask(Request::head("/?what=large")).await;
+    assert_eq!((answer.status, answer.body.len(), answer.whole), (StatusCode::OK, 0, true));
+}
+
+#[tokio::test]
+async fn workers_that_die() {
+    let (served, fpm) = start(|_| {}).await;
+    let answer = served.get("/?what=killed").await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert!(!answer.text().contains("half"));
+    let answer = served.get("/?what=killed-late").await;
+    assert_eq!((answer.status, answer.whole), (StatusCode::OK, false));
+    assert!(answer.body.len() >= HELD_BACK_BYTES);
+    // A fatal error is no death: PHP ends the request, with its own status.
+    let answer = served.get("/?what=fatal").await;
+    assert!(answer.whole);
+    fpm.ping().await.unwrap();
+    let errors = served.records.errors.lock().unwrap();
+    let text = String::from_utf8_lossy(&errors.last().unwrap().1).into_owned();
+    assert!(text.contains("undefined_function"), "{text}");
+}
+
+#[tokio::test]
+async fn errors_go_to_the_tenants_log() {
+    let (served, _fpm) = start(|_| {}).await;
+    assert_eq!(served.get("/?what=log").await.text(), "ok");
+    let errors = served.records.errors.lock().unwrap();
+    let (uid, text, truncated) = &errors[0];
+    let text = String::from_utf8_lossy(text);
+    assert!(text.contains("one line") && text.contains("another line"), "{text}");
+    assert_eq!((uid.as_str(), *truncated), ("uid-1", false));
+}
+
+#[tokio::test]
+async fn work_after_the_page() {
+    let (served, _fpm) = start(|_| {}).await;
+    let file = served.write("site/wp-content/uploads/after.txt", "");
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(&file, anybody).unwrap();
+    let answer = served.get(&format!("/?what=finish&file={}", file.display())).await;
+    assert_eq!((answer.text().as_str(), answer.whole), ("done", true));
+    until("php worked on", || std::fs::read(&file).unwrap() == b"after").await;
+}
+
+#[tokio::test]
+async fn settings_of_a_tenant() {
+    let setting = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+    let (served, _fpm) = start(|site| {
+        site.php_values = setting("memory_limit", "256M");
+        site.php_admin_values = setting("max_execution_time", "77");
+    })
+    .await;
+    assert_eq!(served.get("/?what=ini").await.text(), "256M 77 fixed");
+}
+
+#[tokio::test]
+async fn pings() {
+    let (served, fpm) = start(|_| {}).await;
+    fpm.ping().await.unwrap();
+    drop(fpm);
+    let wait = std::time::Duration::from_millis(50);
+    assert!(aipress_runtime::fpm_ping(&served.fpm_socket, "/fpm-ping", wait).await.is_err());
+}
