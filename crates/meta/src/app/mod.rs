@@ -1,0 +1,14 @@
+//! The rules, and the transaction of each change: called by handlers and reconcilers, unaware of
+//! HTTP.
+
+pub(crate) mod audit;
+pub(crate) mod intent;
+pub(crate) mod login_link;
+pub(crate) mod operation;
+pub(crate) mod placement;
+pub(crate) mod report;
+pub(crate) mod route;
+pub(crate) mod scope;
+pub(crate) mod secrets;
+pub(crate) mod shard;
+pub(crate) mod tenant;

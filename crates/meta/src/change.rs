@@ -1,0 +1,254 @@
+//! One change of the registry: a transaction, and what must be told to whom once it is durable.
+//! Dropped without [`Change::commit`], nothing happened and nobody is told.
+
+use aipress_store::AuditInsert;
+use aipress_store::EventInsert;
+use aipress_store::RoutePut;
+use aipress_store::RouteState;
+use aipress_store::StoreError;
+use aipress_store::TenantRecord;
+use aipress_store::Txn;
+use aipress_types::DesiredState;
+use aipress_types::OperationId;
+use aipress_types::ShardId;
+use aipress_types::TenantState;
+use aipress_types::TenantUid;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::plane::Plane;
+
+/// On whose word a change happens.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// Who, such as `user:<uuid>` or `role:meta`.
+    pub(crate) actor: String,
+    /// The request that it came with.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Origin {
+    /// A change that meta makes by itself.
+    pub(crate) fn meta() -> Self {
+        Self { actor: "role:meta".to_owned(), request_id: None }
+    }
+}
+
+/// A transaction with its signals.
+#[derive(Debug)]
+pub(crate) struct Change<'p> {
+    pub(crate) plane: &'p Plane,
+    pub(crate) txn: Txn,
+    /// The one time of everything in this change.
+    pub(crate) now: OffsetDateTime,
+    route_seq: Option<u64>,
+    operations: Vec<OperationId>,
+    pushes: Vec<TenantUid>,
+    endings: Vec<OperationId>,
+}
+
+/// What is told in audit row and event.
+#[derive(Debug)]
+pub(crate) struct Note<'a> {
+    /// What was done, such as `tenant.create`.
+    pub(crate) action: &'a str,
+    /// How it was; no secrets.
+    pub(crate) before: Option<Value>,
+    /// How it is; no secrets.
+    pub(crate) after: Option<Value>,
+}
+
+impl<'p> Change<'p> {
+    /// Takes the registry's write lock: no I/O until [`Change::commit`].
+    pub(crate) async fn begin(plane: &'p Plane) -> Result<Self, StoreError> {
+        let txn = plane.store.begin().await?;
+        Ok(Self {
+            plane,
+            txn,
+            // Read under the lock, so that times of changes are in the order of commits.
+            now: plane.clock.now(),
+            route_seq: None,
+            operations: Vec::new(),
+            pushes: Vec::new(),
+            endings: Vec::new(),
+        })
+    }
+
+    /// Writes the audit row and the event of a change of a tenant.
+    pub(crate) async fn note_tenant(
+        &mut self,
+        origin: &Origin,
+        tenant: &TenantRecord,
+        note: Note<'_>,
+    ) -> Result<(), StoreError> {
+        self.txn
+            .audit_append(&AuditInsert {
+                at: self.now,
+                actor: origin.actor.clone(),
+                on_behalf_of: None,
+                action: note.action.to_owned(),
+                resource_kind: "tenant".to_owned(),
+                resource_id: tenant.uid.to_string(),
+                resource_name: Some(tenant.name.to_string()),
+                account: Some(tenant.account),
+                request_id: origin.request_id.clone(),
+                before: note.before,
+                after: note.after,
+                reason: None,
+                outcome: "allowed".to_owned(),
+            })
+            .await?;
+        self.tell_tenant(note.action, tenant).await
+    }
+
+    /// Writes an event about a tenant.
+    pub(crate) async fn tell_tenant(
+        &mut self,
+        kind: &str,
+        tenant: &TenantRecord,
+    ) -> Result<(), StoreError> {
+        self.txn
+            .event_append(&EventInsert {
+                at: self.now,
+                kind: kind.to_owned(),
+                tenant: Some(tenant.uid),
+                shard: tenant.shard,
+                account: Some(tenant.account),
+                data: serde_json::json!({
+                    "name": tenant.name,
+                    "state": tenant.state,
+                    "desired": tenant.desired,
+                    "generation": tenant.generation,
+                }),
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Writes the audit row and the event of a change of a shard.
+    pub(crate) async fn note_shard(
+        &mut self,
+        origin: &Origin,
+        shard: ShardId,
+        note: Note<'_>,
+    ) -> Result<(), StoreError> {
+        let data = note.after.clone().unwrap_or(Value::Null);
+        self.txn
+            .audit_append(&AuditInsert {
+                at: self.now,
+                actor: origin.actor.clone(),
+                on_behalf_of: None,
+                action: note.action.to_owned(),
+                resource_kind: "shard".to_owned(),
+                resource_id: shard.to_string(),
+                resource_name: None,
+                account: None,
+                request_id: origin.request_id.clone(),
+                before: note.before,
+                after: note.after,
+                reason: None,
+                outcome: "allowed".to_owned(),
+            })
+            .await?;
+        self.txn
+            .event_append(&EventInsert {
+                at: self.now,
+                kind: note.action.to_owned(),
+                tenant: None,
+                shard: Some(shard),
+                account: None,
+                data,
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Makes the tenant's route follow from its state.
+    pub(crate) async fn route(&mut self, tenant: &TenantRecord) -> Result<(), StoreError> {
+        let Some(shard) = tenant.shard else { return Ok(()) };
+        let host = self.plane.sites.host(tenant.name.as_str());
+        match route_state(tenant) {
+            RouteState::Deleted => {
+                if self.txn.route_remove(&host, self.now).await?
+                    && let Some(gone) = self.txn.route_fetch(&host).await?
+                {
+                    self.route_seq = self.route_seq.max(Some(gone.seq));
+                } else {
+                    self.routes_changed();
+                }
+            }
+            state => {
+                let put = RoutePut {
+                    host,
+                    tenant: tenant.uid,
+                    shard,
+                    state,
+                    generation: tenant.generation,
+                    now: self.now,
+                };
+                let written = self.txn.route_put(&put).await?;
+                self.route_seq = self.route_seq.max(Some(written.seq));
+            }
+        }
+        Ok(())
+    }
+
+    /// Routes were changed by the registry itself; whoever waits looks.
+    pub(crate) fn routes_changed(&mut self) {
+        self.route_seq = self.route_seq.max(Some(0));
+    }
+
+    /// Who follows this operation is woken after the commit.
+    pub(crate) fn operation_changed(&mut self, id: OperationId) {
+        self.operations.push(id);
+    }
+
+    /// The tenant's intent goes to its shard after the commit.
+    pub(crate) fn push(&mut self, uid: TenantUid) {
+        self.pushes.push(uid);
+    }
+
+    /// The operation may have reached what it waits for: looked at after the commit.
+    pub(crate) fn may_end(&mut self, id: OperationId) {
+        self.endings.push(id);
+    }
+
+    /// Makes it durable, then tells whom it concerns.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.txn.commit().await?;
+        let signals = &self.plane.signals;
+        if let Some(seq) = self.route_seq {
+            // Sends even when the number did not grow: waiters look by themselves.
+            signals.routes.send_modify(|newest| *newest = seq.max(*newest));
+        }
+        for id in self.operations {
+            // Nobody following is fine.
+            let _ = signals.operations.send(id);
+        }
+        for uid in self.pushes {
+            self.plane.pushes.add(uid);
+        }
+        for id in self.endings {
+            self.plane.endings.add(id);
+        }
+        Ok(())
+    }
+}
+
+/// What edges do with a tenant's host. What was asked for counts at once where it closes the
+/// site, what is real counts where it opens it.
+pub(crate) fn route_state(tenant: &TenantRecord) -> RouteState {
+    match (tenant.desired, tenant.state) {
+        (DesiredState::Deleted | DesiredState::Erased, _) | (_, TenantState::Erased) => {
+            RouteState::Deleted
+        }
+        (DesiredState::Suspended, _) | (DesiredState::Active, TenantState::Suspended) => {
+            RouteState::Suspended
+        }
+        (DesiredState::Active, TenantState::Creating | TenantState::Deleted) => {
+            RouteState::Starting
+        }
+        (DesiredState::Active, TenantState::Active) => RouteState::Serving,
+        (DesiredState::Active, TenantState::Failed) => RouteState::Broken,
+    }
+}

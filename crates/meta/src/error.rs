@@ -1,0 +1,48 @@
+//! What keeps meta from starting or going on. Errors of requests are in `problem`.
+
+use std::path::PathBuf;
+
+use aipress_kit::random::RandomError;
+use aipress_kit::seal::SealError;
+use aipress_store::StoreError;
+
+/// Why meta does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum MetaError {
+    /// The registry can't be opened, read or written.
+    #[error("registry {path}")]
+    Registry {
+        /// Its file.
+        path: PathBuf,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// The master key can't be had.
+    #[error("master key")]
+    MasterKey(#[from] SealError),
+    /// The key given as text has another form.
+    #[error("the master key is not 64 hex digits")]
+    MasterKeyForm,
+    /// The file of role tokens can't be read or understood.
+    #[error("role tokens {path}: {reason}")]
+    RoleTokens {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The administrator's token file can't be read or written.
+    #[error("admin token file {path}")]
+    AdminTokenFile {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// No randomness for secrets.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A part of meta ended although nobody asked it to.
+    #[error("{0} ended unexpectedly; see the log")]
+    TaskEnded(&'static str),
+}

@@ -1,0 +1,303 @@
+//! One mutation as it arrives: who, what, under which key and condition, and its body; and how
+//! it is done once, whatever the connection does meanwhile.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_kit::tasks;
+use aipress_store::IdempotencyOutcome;
+use aipress_store::IdempotencyRecord;
+use aipress_store::IdempotencyRequest;
+use axum::body::Body;
+use axum::extract::FromRequest;
+use axum::extract::FromRequestParts;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header;
+use http_body_util::BodyExt;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::app::scope::Answer;
+use crate::app::scope::IfMatch;
+use crate::app::scope::Scope;
+use crate::change::Origin;
+use crate::codes;
+use crate::http::envelope::RequestId;
+use crate::http::reply;
+use crate::plane::Plane;
+use crate::policy::Caller;
+use crate::problem::ApiError;
+
+/// Largest body, in bytes.
+const BODY_MAX: usize = 1024 * 1024;
+/// A body that is refused is read on and thrown away up to here, so that a client that sends
+/// first and reads then gets the answer instead of a reset.
+const DRAIN_MAX: usize = 64 * 1024 * 1024;
+/// Longest time for a body, and for throwing one away.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a key is remembered.
+const KEY_TTL: time::Duration = time::Duration::hours(24);
+/// Longest `Idempotency-Key`.
+const KEY_MAX: usize = 255;
+
+/// A mutation as it arrived, its caller proven.
+#[derive(Debug)]
+pub(crate) struct Call {
+    plane: Arc<Plane>,
+    caller: Caller,
+    origin: Origin,
+    if_match: Option<IfMatch>,
+    key: Option<String>,
+    method: String,
+    path: String,
+    body: Bytes,
+}
+
+impl FromRequest<Arc<Plane>> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, plane: &Arc<Plane>) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let before = async {
+            let caller = Caller::from_request_parts(&mut parts, plane).await?;
+            let key = idempotency_key(&parts.headers)?;
+            let if_match = if_match(&parts.headers)?;
+            check_media_type(&parts.headers)?;
+            Ok::<_, ApiError>((caller, key, if_match))
+        };
+        let (caller, key, if_match) = match before.await {
+            Ok(known) => known,
+            Err(refusal) => {
+                drain(body).await;
+                return Err(refusal);
+            }
+        };
+        let body = read(body).await?;
+        let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Ok(Self {
+            plane: Arc::clone(plane),
+            origin: Origin { actor: caller.actor(), request_id },
+            caller,
+            if_match,
+            key,
+            method: parts.method.as_str().to_owned(),
+            path,
+            body,
+        })
+    }
+}
+
+impl Call {
+    /// Does `work` once for its key: in a task of its own, so that a connection that breaks
+    /// neither stops it halfway nor leaves its key in flight.
+    pub(crate) async fn once<F, Fut>(self, work: F) -> Response
+    where
+        F: FnOnce(Arc<Scope>, Bytes) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Answer, ApiError>> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.plane.mutations).acquire_owned().await else {
+            return ApiError::new(&codes::INTERNAL, "shutting down").into_response();
+        };
+        let task = tasks::spawn("mutation", async move {
+            let response = self.claimed(work).await.unwrap_or_else(ApiError::into_response);
+            drop(permit);
+            response
+        });
+        match task.await {
+            Ok(Some(response)) => response,
+            // The panic itself is in the log, by the task's name.
+            Ok(None) | Err(_) => {
+                let panic = std::io::Error::other("the mutation's task ended early");
+                ApiError::internal("mutation", &panic).into_response()
+            }
+        }
+    }
+
+    async fn claimed<F, Fut>(self, work: F) -> Result<Response, ApiError>
+    where
+        F: FnOnce(Arc<Scope>, Bytes) -> Fut,
+        Fut: Future<Output = Result<Answer, ApiError>>,
+    {
+        let plane = self.plane;
+        let mut claim = None;
+        if let Some(key) = self.key {
+            let request = IdempotencyRequest {
+                caller: self.origin.actor.clone(),
+                key,
+                method: self.method,
+                path: self.path,
+                body_sha256: Sha256::digest(&self.body).into(),
+            };
+            let now = plane.clock.now();
+            match plane.store.idempotency_begin(&request, now, KEY_TTL).await? {
+                IdempotencyOutcome::New(new) => claim = Some(new),
+                IdempotencyOutcome::Replay(record) => return Ok(replay(&record)),
+                IdempotencyOutcome::InFlight => return Err(in_flight()),
+                IdempotencyOutcome::Mismatch => return Err(mismatch()),
+            }
+        }
+        let scope = Arc::new(Scope {
+            plane: Arc::clone(&plane),
+            caller: self.caller,
+            origin: self.origin,
+            if_match: self.if_match,
+            claim: claim.clone(),
+        });
+        match work(scope, self.body).await {
+            Ok(answer) => {
+                let body = answer.shown_once.as_ref().unwrap_or(&answer.body);
+                Ok(reply::answer(answer.status, body))
+            }
+            Err(error) => {
+                // Nothing was done, so that the key is free for another try. Should this fail,
+                // the store itself forgets the claim after a while.
+                if let Some(claim) = claim
+                    && let Err(error) = plane.store.idempotency_release(&claim).await
+                {
+                    tracing::warn!(%error, "idempotency claim not released");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+fn replay(record: &IdempotencyRecord) -> Response {
+    let mut response = reply::answer(record.status, &record.body);
+    response.headers_mut().insert(reply::REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+fn in_flight() -> ApiError {
+    ApiError::new(
+        &codes::IDEMPOTENCY_IN_FLIGHT,
+        "a request with this Idempotency-Key is being worked on: ask again in a moment",
+    )
+    .with_header(header::RETRY_AFTER, "1")
+}
+
+fn mismatch() -> ApiError {
+    ApiError::new(
+        &codes::IDEMPOTENCY_MISMATCH,
+        "this Idempotency-Key was used for another method, path or body: use a new one",
+    )
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let wrong = || {
+        ApiError::new(
+            &codes::INVALID_IDEMPOTENCY_KEY,
+            format!("send one Idempotency-Key of 1 to {KEY_MAX} visible ASCII characters"),
+        )
+    };
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().map_err(|_| wrong())?;
+    let fits = (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    if values.next().is_some() || !fits { Err(wrong()) } else { Ok(Some(text.to_owned())) }
+}
+
+/// RFC 9110 section 13.1.1; a weak etag never matches, so it is kept as one that can't.
+fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, ApiError> {
+    let mut etags = Vec::new();
+    let mut any = false;
+    let mut given = false;
+    for value in headers.get_all(header::IF_MATCH) {
+        given = true;
+        let text = value.to_str().map_err(|_| {
+            ApiError::new(&codes::BAD_REQUEST, "`If-Match` has characters that no etag has")
+        })?;
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            any |= item == "*";
+            let strong = item.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            etags.extend(strong.map(str::to_owned));
+        }
+    }
+    Ok(match (given, any) {
+        (false, _) => None,
+        (true, true) => Some(IfMatch::Any),
+        (true, false) => Some(IfMatch::Etags(etags)),
+    })
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let empty = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .is_none_or(|length| length == "0");
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return if empty && !headers.contains_key(header::TRANSFER_ENCODING) {
+            Ok(())
+        } else {
+            Err(not_json())
+        };
+    };
+    let essence = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim();
+    let json = ["application/json", "application/merge-patch+json"];
+    if json.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
+        Ok(())
+    } else {
+        Err(not_json())
+    }
+}
+
+fn not_json() -> ApiError {
+    ApiError::new(
+        &codes::UNSUPPORTED_MEDIA_TYPE,
+        "send the body as JSON, with `Content-Type: application/json`",
+    )
+    .with_header(header::ACCEPT, "application/json")
+}
+
+/// The whole body, if it is not too large.
+pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
+    read_up_to(body, BODY_MAX).await
+}
+
+/// The whole body, if it has at most `limit` bytes.
+pub(crate) async fn read_up_to(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut read = Vec::new();
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| {
+                ApiError::new(&codes::BAD_REQUEST, "the body ended before it was whole")
+            })?;
+            if let Some(data) = frame.data_ref() {
+                if read.len() + data.len() > limit {
+                    return Ok::<bool, ApiError>(false);
+                }
+                read.extend_from_slice(data);
+            }
+        }
+        Ok(true)
+    };
+    let whole = tokio::time::timeout(BODY_TIMEOUT, reading)
+        .await
+        .map_err(|_| ApiError::new(&codes::BAD_REQUEST, "the body did not arrive in time"))??;
+    if whole {
+        return Ok(Bytes::from(read));
+    }
+    drain(body).await;
+    Err(ApiError::new(&codes::BODY_TOO_LARGE, format!("a body has at most {limit} bytes here")))
+}
+
+/// Reads what is left of a refused body, within bounds.
+async fn drain(mut body: Body) {
+    let mut left = DRAIN_MAX;
+    let throwing_away = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(length) else { return };
+            left = rest;
+        }
+    };
+    // A client that is slower than this loses its answer.
+    let _ = tokio::time::timeout(BODY_TIMEOUT, throwing_away).await;
+}

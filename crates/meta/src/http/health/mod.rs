@@ -1,0 +1,3 @@
+//! `/v1/health`: whether meta works.
+
+pub(crate) mod show;

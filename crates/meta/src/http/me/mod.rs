@@ -1,0 +1,3 @@
+//! `/v1/me`: the caller.
+
+pub(crate) mod show;

@@ -1,0 +1,3 @@
+//! `/v1/metrics`: for Prometheus.
+
+pub(crate) mod show;

@@ -1,0 +1,137 @@
+//! The description of the public API (OpenAPI 3.1), made from the same lines as the API itself:
+//! no database, no running meta. What is the same for every endpoint is added here once.
+
+use aipress_api::Problem;
+use aipress_api::problem::MEDIA_TYPE;
+use utoipa::OpenApi;
+use utoipa::openapi;
+use utoipa::openapi::ContentBuilder;
+use utoipa::openapi::Ref;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::Required;
+use utoipa::openapi::ResponseBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::ParameterBuilder;
+use utoipa::openapi::path::ParameterIn;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::security::HttpAuthScheme;
+use utoipa::openapi::security::HttpBuilder;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::security::SecurityScheme;
+
+use crate::codes;
+
+/// Name of the security scheme.
+const TOKEN: &str = "token";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "AIPress",
+        description = "Hosts WordPress sites. Every change answers with an operation that can be \
+                       followed at once; every error is `application/problem+json` (RFC 9457) \
+                       with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "tenants", description = "Sites"),
+        (name = "operations", description = "Long-running changes"),
+        (name = "shards", description = "Cells that sites live in"),
+        (name = "projects", description = "Where shards and shared services live"),
+        (name = "audit", description = "Who did what"),
+        (name = "me", description = "The caller"),
+        (name = "health", description = "Whether the platform works"),
+        (name = "metrics", description = "For Prometheus"),
+    ),
+    components(schemas(Problem)),
+)]
+struct Preamble;
+
+/// The document before its endpoints.
+pub(super) fn preamble() -> openapi::OpenApi {
+    Preamble::openapi()
+}
+
+/// The description of the public API.
+pub fn openapi() -> openapi::OpenApi {
+    let (_, mut document) = super::routes().split_for_parts();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(
+        TOKEN,
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("An API token, `aip_…`"))
+                .build(),
+        ),
+    );
+    for (path, item) in &mut document.paths.paths {
+        // What has an etag.
+        let conditional = path.starts_with("/v1/tenants/{id}");
+        for (operation, changes) in operations(item) {
+            complete(operation, changes, conditional);
+        }
+    }
+    document
+}
+
+/// The operations of a path, and whether each changes something.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
+    [
+        (item.get.as_mut(), false),
+        (item.post.as_mut(), true),
+        (item.put.as_mut(), true),
+        (item.patch.as_mut(), true),
+        (item.delete.as_mut(), true),
+    ]
+    .into_iter()
+    .filter_map(|(operation, changes)| operation.map(|operation| (operation, changes)))
+}
+
+fn complete(operation: &mut Operation, changes: bool, conditional: bool) {
+    // What is open says so itself, with an empty requirement.
+    if operation.security.is_none() {
+        operation.security =
+            Some(vec![SecurityRequirement::new(TOKEN, std::iter::empty::<String>())]);
+    }
+    if changes {
+        let parameters = operation.parameters.get_or_insert_default();
+        for (name, description) in [
+            (
+                "Idempotency-Key",
+                "Any text, new for each change: sent twice within 24 h, the change happens once \
+                 and the first answer is given again, with `Idempotency-Replayed: true`",
+            ),
+            ("If-Match", "Only if the etag is still this one; else 412 `etag_mismatch`"),
+        ] {
+            if name == "If-Match" && !conditional {
+                continue;
+            }
+            parameters.push(
+                ParameterBuilder::new()
+                    .name(name)
+                    .parameter_in(ParameterIn::Header)
+                    .required(Required::False)
+                    .description(Some(description))
+                    .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+                    .build()
+                    .into(),
+            );
+        }
+    }
+    let problem = ResponseBuilder::new()
+        .description(format!(
+            "A problem; its `code` is one of {}",
+            codes::ALL.iter().map(|code| code.code).collect::<Vec<_>>().join(", ")
+        ))
+        .content(
+            MEDIA_TYPE,
+            ContentBuilder::new()
+                .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
+                .build(),
+        )
+        .build();
+    operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
+}

@@ -1,0 +1,13 @@
+//! `/v1/tenants`: sites.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod erase;
+pub(crate) mod list;
+pub(crate) mod login_link;
+pub(crate) mod resume;
+pub(crate) mod route;
+pub(crate) mod show;
+pub(crate) mod suspend;
+pub(crate) mod undelete;
+pub(crate) mod update;

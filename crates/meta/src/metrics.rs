@@ -1,0 +1,112 @@
+//! What Prometheus reads (OpenMetrics text). Names end in their unit; a tenant is never a label.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Content type of the text ([`Metrics::render`]).
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Bounds of request times, in seconds.
+const REQUEST_SECONDS: [f64; 9] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0];
+/// Bounds of operation times, in seconds.
+const OPERATION_SECONDS: [f64; 9] = [0.05, 0.1, 0.15, 0.3, 0.5, 1.0, 3.0, 10.0, 60.0];
+
+/// A request by its route, not its path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    pub(crate) method: String,
+    pub(crate) route: String,
+    pub(crate) status: u32,
+}
+
+/// An operation that ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct OperationLabels {
+    pub(crate) kind: String,
+    pub(crate) outcome: String,
+}
+
+/// A single word.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct WordLabels {
+    pub(crate) state: String,
+}
+
+type Times = Family<OperationLabels, Histogram, fn() -> Histogram>;
+
+/// The counters of one meta.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    pub(crate) request_seconds: Histogram,
+    pub(crate) operations: Family<OperationLabels, Counter>,
+    pub(crate) operation_seconds: Times,
+    pub(crate) pushes: Family<WordLabels, Counter>,
+    pub(crate) reports: Counter,
+    pub(crate) tenants: Family<WordLabels, Gauge>,
+    pub(crate) shards: Family<WordLabels, Gauge>,
+    pub(crate) streams: Gauge<i64, std::sync::atomic::AtomicI64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let requests = Family::<RequestLabels, Counter>::default();
+        let request_seconds = Histogram::new(REQUEST_SECONDS);
+        let operations = Family::<OperationLabels, Counter>::default();
+        let operation_seconds: Times =
+            Family::new_with_constructor(|| Histogram::new(OPERATION_SECONDS));
+        let pushes = Family::<WordLabels, Counter>::default();
+        let reports = Counter::<u64, AtomicU64>::default();
+        let tenants = Family::<WordLabels, Gauge>::default();
+        let shards = Family::<WordLabels, Gauge>::default();
+        let streams = Gauge::default();
+        let mut registry = Registry::with_prefix("aipress_meta");
+        registry.register("requests", "Requests by route and status", requests.clone());
+        registry.register(
+            "request_duration_seconds",
+            "Time to answer a request",
+            request_seconds.clone(),
+        );
+        registry.register("operations", "Operations that ended", operations.clone());
+        registry.register(
+            "operation_duration_seconds",
+            "From the request to the end of its operation",
+            operation_seconds.clone(),
+        );
+        registry.register("pushes", "Intents pushed to shards, by outcome", pushes.clone());
+        registry.register("reports", "Reports of shards taken", reports.clone());
+        registry.register("tenants", "Tenants by state", tenants.clone());
+        registry.register("shards", "Shards by health", shards.clone());
+        registry.register("event_streams", "Event streams that are open", streams.clone());
+        Self {
+            registry,
+            requests,
+            request_seconds,
+            operations,
+            operation_seconds,
+            pushes,
+            reports,
+            tenants,
+            shards,
+            streams,
+        }
+    }
+
+    /// All of them as text.
+    ///
+    /// # Errors
+    /// Never in practice: writing into a string does not fail.
+    pub(crate) fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,90 @@
+//! What every handler and reconciler of one meta shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_flow::Backoff;
+use aipress_flow::WorkQueue;
+use aipress_kit::clock::Clock;
+use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::seal::Sealer;
+use aipress_store::Store;
+use aipress_types::OperationId;
+use aipress_types::Secret;
+use aipress_types::TenantUid;
+use tokio::sync::Semaphore;
+
+use crate::config::Federation;
+use crate::config::SiteUrls;
+use crate::http::internal::RoleTokens;
+use crate::metrics::Metrics;
+use crate::signals::Signals;
+
+/// Mutations under way at once; more wait. The registry has one writer, so more would only queue
+/// there, against its time-out.
+const MUTATIONS: usize = 256;
+/// Event streams at once; one more is refused.
+pub(crate) const STREAMS: usize = 1_024;
+/// A push that failed is tried again after this; the shard also pulls by itself.
+const PUSH_BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(250), max: Duration::from_secs(30) };
+/// An end of an operation that could not be written is tried again after this.
+const END_BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(50), max: Duration::from_secs(5) };
+
+/// One meta.
+#[derive(Debug)]
+pub(crate) struct Plane {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) sealer: Sealer,
+    pub(crate) sites: SiteUrls,
+    pub(crate) federation: Federation,
+    pub(crate) roles: RoleTokens,
+    pub(crate) own_token: Option<Secret>,
+    pub(crate) signals: Signals,
+    pub(crate) metrics: Metrics,
+    /// Tenants whose intent should go to their shard now.
+    pub(crate) pushes: Arc<WorkQueue<TenantUid>>,
+    /// Operations that may have reached what they wait for.
+    pub(crate) endings: Arc<WorkQueue<OperationId>>,
+    pub(crate) mutations: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
+    /// One write of a token's last use at a time.
+    pub(crate) touches: Arc<Semaphore>,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+/// What a plane is made of; the rest starts empty.
+pub(crate) struct PlaneParts {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) sealer: Sealer,
+    pub(crate) sites: SiteUrls,
+    pub(crate) federation: Federation,
+    pub(crate) roles: RoleTokens,
+    pub(crate) own_token: Option<Secret>,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+impl Plane {
+    pub(crate) fn new(parts: PlaneParts) -> Self {
+        Self {
+            store: parts.store,
+            clock: parts.clock,
+            sealer: parts.sealer,
+            sites: parts.sites,
+            federation: parts.federation,
+            roles: parts.roles,
+            own_token: parts.own_token,
+            signals: Signals::new(),
+            metrics: Metrics::new(),
+            pushes: Arc::new(WorkQueue::new(PUSH_BACKOFF)),
+            endings: Arc::new(WorkQueue::new(END_BACKOFF)),
+            mutations: Arc::new(Semaphore::new(MUTATIONS)),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            touches: Arc::new(Semaphore::new(1)),
+            lifecycle: parts.lifecycle,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The one error of handlers and rules: a problem (RFC 9457) with the headers that go with it.
+
+use aipress_api::Problem;
+use aipress_store::StoreError;
+use aipress_types::FieldError;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+
+use crate::codes;
+use crate::codes::Code;
+use crate::policy::Denied;
+
+/// A request that is refused or failed.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    problem: Box<Problem>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Rides in the response's extensions to the outermost layer, which adds the request's path and
+/// id and writes the body.
+#[derive(Debug, Clone)]
+pub(crate) struct ProblemSlot(pub(crate) Box<Problem>);
+
+impl ApiError {
+    /// A problem of this kind; `detail` says what went wrong this time, and what to do.
+    pub(crate) fn new(code: &Code, detail: impl Into<String>) -> Self {
+        let problem = Problem::new(code.status, code.code, code.title, detail);
+        Self { problem: Box::new(problem), headers: Vec::new() }
+    }
+
+    /// Fields that are wrong.
+    pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => only.detail.clone(),
+            several => format!("{} fields are wrong; see `errors`", several.len()),
+        };
+        let mut error = Self::new(&codes::INVALID_FIELDS, detail);
+        error.problem.errors = errors;
+        error
+    }
+
+    /// One field that is wrong.
+    pub(crate) fn field(pointer: &str, detail: impl Into<String>) -> Self {
+        Self::fields(vec![FieldError::new(pointer, detail)])
+    }
+
+    /// What does not exist or is not the caller's to see, in the same words.
+    pub(crate) fn not_found(noun: &str, id: &str) -> Self {
+        Self::new(&codes::NOT_FOUND, format!("there is no {noun} `{id}` that you can see"))
+    }
+
+    /// A failed proof of identity (RFC 6750 section 3).
+    pub(crate) fn unauthenticated(detail: &str, error: Option<&str>) -> Self {
+        let challenge = match error {
+            Some(error) => format!("Bearer realm=\"aipress\", error=\"{error}\""),
+            None => "Bearer realm=\"aipress\"".to_owned(),
+        };
+        Self::new(&codes::UNAUTHENTICATED, detail).with_header(header::WWW_AUTHENTICATE, &challenge)
+    }
+
+    /// A fault of ours: `error` goes to the log, never to the caller.
+    pub(crate) fn internal(context: &'static str, error: &dyn std::error::Error) -> Self {
+        let mut sources = error.to_string();
+        let mut next = error.source();
+        while let Some(source) = next {
+            sources.push_str(": ");
+            sources.push_str(&source.to_string());
+            next = source.source();
+        }
+        tracing::error!(error = sources, "{context}");
+        Self::new(&codes::INTERNAL, "try again; if it stays, tell us the request id")
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// The complaints about fields.
+    #[cfg(test)]
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.problem.errors
+    }
+
+    /// The fields that are complained about.
+    #[cfg(test)]
+    pub(crate) fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.problem.errors.iter().map(|error| error.pointer.as_str())
+    }
+
+    /// The stable code.
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> &str {
+        &self.problem.code
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Busy(_) | StoreError::Full(_) => {
+                tracing::warn!(%error, "registry can't be written");
+                Self::new(&codes::REGISTRY_UNAVAILABLE, error.to_string())
+                    .with_header(header::RETRY_AFTER, "1")
+            }
+            StoreError::EtagMismatch { current } => etag_mismatch(current),
+            StoreError::Transition { .. } => Self::new(&codes::INVALID_STATE, error.to_string()),
+            StoreError::Cursor => Self::new(&codes::INVALID_CURSOR, "start again without `cursor`"),
+            _ => Self::internal("registry", &error),
+        }
+    }
+}
+
+/// `If-Match` did not name the current version (RFC 9110 section 13.1.1).
+pub(crate) fn etag_mismatch(current: &str) -> ApiError {
+    ApiError::new(
+        &codes::ETAG_MISMATCH,
+        format!("its etag is \"{current}\" now: read it again, then decide"),
+    )
+}
+
+impl Denied {
+    /// The refusal in the words of the API: what may not be seen looks like what is not there.
+    pub(crate) fn into_error(self, noun: &str, id: &str) -> ApiError {
+        match self {
+            Self::Hidden => ApiError::not_found(noun, id),
+            Self::Forbidden => ApiError::new(&codes::FORBIDDEN, "your role does not allow this"),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response.extensions_mut().insert(ProblemSlot(self.problem));
+        response
+    }
+}

@@ -1,0 +1,91 @@
+//! The life of meta: opens the registry, starts reconcilers and listeners, ends in order.
+
+use std::sync::Arc;
+
+use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::seal::Sealer;
+use aipress_kit::tasks;
+use aipress_store::Store;
+use aipress_store::StoreError;
+use aipress_store::StoreOptions;
+use uuid::Uuid;
+
+use crate::admin_token;
+use crate::admin_token::AdminTokenError;
+use crate::config::MasterKey;
+use crate::config::MetaConfig;
+use crate::error::MetaError;
+use crate::http;
+use crate::http::internal::RoleTokens;
+use crate::plane::Plane;
+use crate::plane::PlaneParts;
+use crate::reconcilers;
+
+/// Runs meta until `lifecycle` ends it.
+///
+/// # Errors
+/// See [`MetaError`].
+pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaError> {
+    let sealer = match &config.master_key {
+        MasterKey::File(path) => {
+            Sealer::ensure_key_file(path)?;
+            Sealer::from_file(path)?
+        }
+        MasterKey::Hex(text) => Sealer::from_hex(text.expose()).ok_or(MetaError::MasterKeyForm)?,
+    };
+    let roles = RoleTokens::from_file(&config.role_tokens)?;
+    let registry =
+        |source: StoreError| MetaError::Registry { path: config.registry_path.clone(), source };
+    let store = Store::open(StoreOptions::new(&config.registry_path, Uuid::new_v4()))
+        .await
+        .map_err(registry)?;
+    admin_token::ensure(&store, &config.clock, &config.admin_token_file).await.map_err(
+        |error| match error {
+            AdminTokenError::Store(source) => registry(source),
+            AdminTokenError::Random(source) => source.into(),
+            AdminTokenError::File(source) => {
+                MetaError::AdminTokenFile { path: config.admin_token_file.clone(), source }
+            }
+        },
+    )?;
+    let plane = Arc::new(Plane::new(PlaneParts {
+        store: store.clone(),
+        clock: config.clock,
+        sealer,
+        sites: config.sites,
+        federation: config.federation,
+        roles,
+        own_token: config.own_token,
+        lifecycle: lifecycle.clone(),
+    }));
+    let reconcilers = reconcilers::start(&plane);
+    let mut public = tasks::spawn(
+        "public-listener",
+        aipress_kit::http::serve(
+            config.public,
+            http::public_router(Arc::clone(&plane)),
+            lifecycle.clone(),
+        ),
+    );
+    let mut internal = tasks::spawn(
+        "internal-listener",
+        aipress_kit::http::serve(
+            config.internal,
+            http::internal_router(Arc::clone(&plane)),
+            lifecycle.clone(),
+        ),
+    );
+    tracing::info!("meta is up");
+    // A listener that ends by itself (a panic) takes the role down; the supervisor restarts it.
+    let (early, other) = tokio::select! {
+        _ = &mut public => (!lifecycle.drain.is_cancelled(), internal),
+        _ = &mut internal => (!lifecycle.drain.is_cancelled(), public),
+    };
+    lifecycle.drain.cancel();
+    let _ = other.await;
+    for reconciler in reconcilers {
+        let _ = reconciler.await;
+    }
+    store.close().await;
+    if early { Err(MetaError::TaskEnded("a listener")) } else { Ok(()) }
+}

@@ -1,0 +1,16 @@
+//! Meta as a whole: a real registry in a temporary folder, real HTTP over Unix sockets, shards
+//! that do as they are told.
+
+mod access;
+mod bad_input;
+mod bootstrap;
+mod harness;
+mod idempotency;
+mod internal;
+mod life;
+mod lists;
+mod openapi;
+mod operations;
+mod placement;
+mod plane;
+mod shard;

@@ -1,0 +1,41 @@
+//! A plane without listeners, for tests of rules over a store of their own.
+
+use std::sync::Arc;
+
+use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::seal::Sealer;
+use aipress_store::Store;
+
+use super::harness::Meta;
+use crate::app::scope::Scope;
+use crate::change::Origin;
+use crate::http::internal::RoleTokens;
+use crate::plane::Plane;
+use crate::plane::PlaneParts;
+use crate::policy::Caller;
+
+/// A plane over `store`, otherwise as `meta` is configured.
+pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
+    let config = meta.config();
+    Arc::new(Plane::new(PlaneParts {
+        store,
+        clock: meta.clock.clone(),
+        sealer: Sealer::new(&[1; 32]),
+        sites: config.sites,
+        federation: config.federation,
+        roles: RoleTokens::default(),
+        own_token: None,
+        lifecycle: Lifecycle::manual(),
+    }))
+}
+
+/// A mutation of `caller` without key or condition.
+pub(super) fn scope(plane: &Arc<Plane>, caller: &Caller) -> Scope {
+    Scope {
+        plane: Arc::clone(plane),
+        caller: caller.clone(),
+        origin: Origin { actor: caller.actor(), request_id: None },
+        if_match: None,
+        claim: None,
+    }
+}

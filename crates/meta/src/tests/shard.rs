@@ -1,0 +1,249 @@
+//! A shard that does as a test tells it: its control API on a Unix socket, its reports to meta.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+use aipress_api::internal::IntentList;
+use aipress_api::internal::LoginTokenCreate;
+use aipress_api::internal::ShardReport;
+use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::listen::bind_unix;
+use aipress_kit::tasks;
+use aipress_types::DesiredState;
+use aipress_types::ObservedPhase;
+use aipress_types::ObservedStep;
+use aipress_types::ShardHealth;
+use aipress_types::ShardId;
+use aipress_types::StepState;
+use aipress_types::TenantIntent;
+use aipress_types::TenantObserved;
+use aipress_types::TenantUid;
+use axum::Json;
+use axum::Router;
+use axum::extract::Path as UrlPath;
+use axum::extract::State;
+use axum::routing::post;
+use axum::routing::put;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::StatusCode;
+
+use super::harness::Answer;
+use super::harness::role_request;
+use super::harness::send;
+use super::harness::token;
+use super::harness::until;
+
+/// What the shard does with an intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Behaviour {
+    /// Converges at once and reports it.
+    Converge,
+    /// Takes it and says nothing.
+    Hold,
+    /// Fails with this message.
+    Fail(String),
+    /// Refuses pushes.
+    Refuse,
+}
+
+#[derive(Debug)]
+struct Told {
+    behaviour: Behaviour,
+    health: ShardHealth,
+    intents: BTreeMap<TenantUid, TenantIntent>,
+    login_tokens: Vec<LoginTokenCreate>,
+    pushes: u32,
+}
+
+/// A shard. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct FakeShard {
+    pub(super) id: ShardId,
+    pub(super) slots: u32,
+    folder: PathBuf,
+    told: Arc<Mutex<Told>>,
+    lifecycle: Lifecycle,
+}
+
+impl FakeShard {
+    pub(super) async fn start(folder: &Path, number: u32, slots: u32) -> Self {
+        let told = Told {
+            behaviour: Behaviour::Converge,
+            health: ShardHealth::Healthy,
+            intents: BTreeMap::new(),
+            login_tokens: Vec::new(),
+            pushes: 0,
+        };
+        let shard = Self {
+            id: ShardId::from_number(number).unwrap(),
+            slots,
+            folder: folder.to_owned(),
+            told: Arc::new(Mutex::new(told)),
+            lifecycle: Lifecycle::manual(),
+        };
+        let router = Router::new()
+            .route("/v1/intents/{uid}", put(take_intent))
+            .route("/v1/tenants/{uid}/login-token", post(take_login_token))
+            .with_state(shard.clone());
+        let listener = bind_unix(&shard.socket(), 0o600).unwrap();
+        tasks::spawn(
+            "fake-shard",
+            aipress_kit::http::serve(listener, router, shard.lifecycle.clone()),
+        );
+        shard
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join(format!("shard-{}.sock", self.id.number()))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap()
+    }
+
+    pub(super) fn behave(&self, behaviour: Behaviour) {
+        self.told().behaviour = behaviour;
+    }
+
+    pub(super) fn feel(&self, health: ShardHealth) {
+        self.told().health = health;
+    }
+
+    pub(super) fn intents(&self) -> Vec<TenantIntent> {
+        self.told().intents.values().cloned().collect()
+    }
+
+    pub(super) fn login_tokens(&self) -> Vec<LoginTokenCreate> {
+        self.told().login_tokens.clone()
+    }
+
+    pub(super) fn pushes(&self) -> u32 {
+        self.told().pushes
+    }
+
+    /// Waits for an intent of `name` of at least this generation.
+    pub(super) async fn intent(&self, name: &str, generation: u64) -> TenantIntent {
+        until("an intent", || async {
+            self.intents()
+                .into_iter()
+                .find(|intent| intent.name.as_str() == name && intent.generation >= generation)
+        })
+        .await
+    }
+
+    /// Reports these tenants, and itself.
+    pub(super) async fn report(&self, tenants: &[TenantObserved]) -> Answer {
+        let report = ShardReport {
+            health: self.told().health,
+            message: None,
+            region: "us-central1".to_owned(),
+            slots: self.slots,
+            control: format!("unix:{}", self.socket().display()),
+            gateway: format!("unix:/gateway-{}.sock", self.id.number()),
+            tenants: tenants.to_vec(),
+        };
+        let role = self.id.to_string();
+        let request = role_request(&role, "POST", &format!("/internal/v1/shards/{role}/report"))
+            .header("content-type", "application/json")
+            .body(Bytes::from(serde_json::to_vec(&report).unwrap()))
+            .unwrap();
+        self.internal(request).await
+    }
+
+    /// Asks meta for its intents.
+    pub(super) async fn pull(&self) -> IntentList {
+        let role = self.id.to_string();
+        let request = role_request(&role, "GET", &format!("/internal/v1/shards/{role}/intents"))
+            .body(Bytes::new())
+            .unwrap();
+        serde_json::from_value(self.internal(request).await.is(200).body).unwrap()
+    }
+
+    async fn internal(&self, request: http::Request<Bytes>) -> Answer {
+        send(&self.folder.join("internal.sock"), request).await.expect("meta answers")
+    }
+
+    /// Reports the intent as real.
+    pub(super) async fn converge(&self, intent: &TenantIntent) -> Answer {
+        self.report(&[observed(intent, ObservedPhase::Converged, None)]).await
+    }
+}
+
+/// What a shard would say of an intent in this phase.
+pub(super) fn observed(
+    intent: &TenantIntent,
+    phase: ObservedPhase,
+    message: Option<&str>,
+) -> TenantObserved {
+    let step = |name: &str, state: StepState| ObservedStep {
+        name: name.to_owned(),
+        state,
+        duration_ms: 7,
+        message: None,
+    };
+    let last = match phase {
+        ObservedPhase::Converging => StepState::Running,
+        ObservedPhase::Converged => StepState::Succeeded,
+        ObservedPhase::Failed => StepState::Failed,
+    };
+    let out = matches!(intent.desired, DesiredState::Deleted | DesiredState::Erased);
+    TenantObserved {
+        uid: intent.uid,
+        generation: intent.generation,
+        placement_epoch: intent.placement_epoch,
+        phase,
+        desired: intent.desired,
+        slot: (!out).then_some(1),
+        wordpress_version: Some("7.1".to_owned()),
+        steps: vec![step("slot", StepState::Succeeded), step("database", last)],
+        message: message.map(str::to_owned),
+    }
+}
+
+async fn take_intent(
+    State(shard): State<FakeShard>,
+    headers: HeaderMap,
+    Json(intent): Json<TenantIntent>,
+) -> StatusCode {
+    let expected = format!("Bearer {}", token("meta"));
+    if headers.get("authorization").and_then(|v| v.to_str().ok()) != Some(&expected) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let behaviour = {
+        let mut told = shard.told();
+        told.pushes += 1;
+        if told.behaviour == Behaviour::Refuse {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+        told.intents.insert(intent.uid, intent.clone());
+        told.behaviour.clone()
+    };
+    let report = match behaviour {
+        Behaviour::Hold | Behaviour::Refuse => return StatusCode::ACCEPTED,
+        Behaviour::Converge => observed(&intent, ObservedPhase::Converged, None),
+        Behaviour::Fail(why) => observed(&intent, ObservedPhase::Failed, Some(&why)),
+    };
+    tasks::spawn("fake-report", async move {
+        shard.report(&[observed(&intent, ObservedPhase::Converging, None)]).await;
+        shard.report(&[report]).await;
+    });
+    StatusCode::ACCEPTED
+}
+
+async fn take_login_token(
+    State(shard): State<FakeShard>,
+    UrlPath(_uid): UrlPath<TenantUid>,
+    Json(body): Json<LoginTokenCreate>,
+) -> StatusCode {
+    let mut told = shard.told();
+    if told.behaviour == Behaviour::Refuse {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    told.login_tokens.push(body);
+    StatusCode::NO_CONTENT
+}
