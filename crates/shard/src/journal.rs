@@ -1,0 +1,215 @@
+//! The last intents on disk: one sealed file for each tenant, so that sites are served and
+//! healed with meta down. A file is whole or not there; it holds secrets and opens only under
+//! the shard's key.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use aipress_kit::durable;
+use aipress_kit::seal::SealError;
+use aipress_kit::seal::Sealer;
+use aipress_types::TenantIntent;
+use aipress_types::TenantUid;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// What is kept of one tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The last intent that was accepted.
+    pub intent: TenantIntent,
+    /// The slot that it sits in, 1-based.
+    pub slot: Option<u32>,
+    /// The core version that it runs: chosen once, so that a newer default moves nobody.
+    pub core_version: Option<String>,
+    /// Whether the site was whole once: its gateway may serve it before it is looked at again.
+    pub built: bool,
+    /// Whether its files and database are (or are being) kept aside.
+    pub aside: bool,
+    /// Which php-fpm master its visitors meet.
+    #[serde(default)]
+    pub master: Master,
+}
+
+/// Which php-fpm master runs a tenant's PHP. Kept, so that none is forgotten while it may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Master {
+    /// The shard's; the slot has none of its own.
+    #[default]
+    Shared,
+    /// The shard's, while one of the slot's own begins or ends beside it.
+    Beside,
+    /// The slot's own.
+    Own,
+}
+
+impl Entry {
+    /// A tenant of which nothing exists yet.
+    pub fn new(intent: TenantIntent) -> Self {
+        Self {
+            intent,
+            slot: None,
+            core_version: None,
+            built: false,
+            aside: false,
+            master: Master::Shared,
+        }
+    }
+}
+
+/// Why the journal could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system.
+    #[error("intent file {path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Key or file are not those of the writing.
+    #[error("intent of tenant {uid}: {source}")]
+    Seal {
+        /// Whose.
+        uid: TenantUid,
+        /// What failed.
+        source: SealError,
+    },
+    /// Opened, but not understood.
+    #[error("intent of tenant {uid}: {source}")]
+    Form {
+        /// Whose.
+        uid: TenantUid,
+        /// What was not understood.
+        source: serde_json::Error,
+    },
+}
+
+/// The folder of intents.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    dir: PathBuf,
+    sealer: Sealer,
+}
+
+impl Journal {
+    /// Opens the folder, making it (mode 0700) when it is not there.
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub fn open(dir: PathBuf, sealer: Sealer) -> Result<Self, JournalError> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|source| JournalError::Io { path: dir.clone(), source })?;
+        Ok(Self { dir, sealer })
+    }
+
+    /// Every entry, and every file that is damaged: those are left where they are for a person
+    /// to look at; the next intent that meta sends replaces them.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn load(&self) -> Result<(Vec<Entry>, Vec<JournalError>), JournalError> {
+        let failed = |source| JournalError::Io { path: self.dir.clone(), source };
+        let (mut entries, mut damaged) = (Vec::new(), Vec::new());
+        for file in fs::read_dir(&self.dir).map_err(failed)? {
+            let name = file.map_err(failed)?.file_name();
+            // Anything that is no uid is a leftover of an interrupted write.
+            let Some(uid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            match self.read(uid) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok((entries, damaged))
+    }
+
+    /// Writes one entry durably.
+    ///
+    /// # Errors
+    /// When it can't be written; the former one is then untouched.
+    pub fn write(&self, entry: &Entry) -> Result<(), JournalError> {
+        let uid = entry.intent.uid;
+        let plain =
+            serde_json::to_vec(entry).map_err(|source| JournalError::Form { uid, source })?;
+        let sealed = self
+            .sealer
+            .seal(&place(uid), &plain)
+            .map_err(|source| JournalError::Seal { uid, source })?;
+        let path = self.path(uid);
+        durable::write(&path, &sealed, 0o600).map_err(|source| JournalError::Io { path, source })
+    }
+
+    /// Forgets a tenant. One that is not there is forgotten already.
+    ///
+    /// # Errors
+    /// When the file can't be removed.
+    pub fn remove(&self, uid: TenantUid) -> Result<(), JournalError> {
+        let path = self.path(uid);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(JournalError::Io { path, source }),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn read(&self, uid: TenantUid) -> Result<Entry, JournalError> {
+        let path = self.path(uid);
+        let sealed = fs::read(&path).map_err(|source| JournalError::Io { path, source })?;
+        let plain = self
+            .sealer
+            .open(&place(uid), &sealed)
+            .map_err(|source| JournalError::Seal { uid, source })?;
+        serde_json::from_slice(&plain).map_err(|source| JournalError::Form { uid, source })
+    }
+
+    fn path(&self, uid: TenantUid) -> PathBuf {
+        self.dir.join(uid.to_string())
+    }
+}
+
+fn place(uid: TenantUid) -> String {
+    format!("intents/{uid}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::intent;
+
+    #[test]
+    fn entries_come_back_and_hold_no_plain_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path().join("intents"), Sealer::new(&[1; 32])).unwrap();
+        let entry = Entry { slot: Some(7), ..Entry::new(intent("bakery")) };
+        journal.write(&entry).unwrap();
+        let bytes = fs::read(journal.path(entry.intent.uid)).unwrap();
+        let secret = entry.intent.secrets.db_password.expose().as_bytes();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+        assert_eq!(journal.load().unwrap().0, std::slice::from_ref(&entry));
+        journal.remove(entry.intent.uid).unwrap();
+        journal.remove(entry.intent.uid).unwrap();
+        assert_eq!(journal.load().unwrap().0, []);
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_and_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path().to_owned(), Sealer::new(&[1; 32])).unwrap();
+        let good = Entry::new(intent("good"));
+        let bad = Entry::new(intent("bad"));
+        journal.write(&good).unwrap();
+        journal.write(&bad).unwrap();
+        fs::write(journal.path(bad.intent.uid), b"noise").unwrap();
+        let (entries, damaged) = journal.load().unwrap();
+        assert_eq!(entries, [good]);
+        assert!(matches!(&damaged[..], [JournalError::Seal { uid, .. }] if *uid == bad.intent.uid));
+    }
+}

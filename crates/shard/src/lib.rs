@@ -1,0 +1,29 @@
+//! A shard: a cell of 50 sites. The control plane makes reality match the intents that meta
+//! pushed; the gateway serves visitors. Two processes: the first needs root to make files for the
+//! slots' users, the second has dropped it. Neither opens a connection to the other's data.
+
+pub mod config;
+pub mod core;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod gateway;
+mod http;
+pub mod installer;
+mod inventory;
+pub mod journal;
+mod meta;
+mod plane;
+mod reconcilers;
+mod run;
+mod sites;
+mod steps;
+mod tenants;
+
+pub use config::ShardConfig;
+pub use core::CoreSource;
+pub use core::LocalCores;
+pub use core::ShardCore;
+pub use installer::WordPressInstaller;
+pub use run::ShardError;
+pub use run::ShardParts;
+pub use run::run;

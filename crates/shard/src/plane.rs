@@ -1,0 +1,51 @@
+//! What the parts of the control plane share. No part holds another; they meet here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aipress_drivers::Drivers;
+use aipress_flow::WorkQueue;
+use aipress_kit::clock::Clock;
+use aipress_types::ShardHealth;
+use aipress_types::TenantUid;
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+
+use crate::config::ShardConfig;
+use crate::core::CoreSource;
+use crate::tenants::Tenants;
+
+/// How the shard is doing, as it last looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Health {
+    pub(crate) health: ShardHealth,
+    pub(crate) message: Option<String>,
+}
+
+/// The shared state of one shard's control plane.
+pub(crate) struct Plane {
+    pub(crate) config: ShardConfig,
+    pub(crate) drivers: Drivers,
+    pub(crate) cores: Arc<dyn CoreSource>,
+    pub(crate) clock: Clock,
+    pub(crate) tenants: Tenants,
+    /// Tenants to be looked at.
+    pub(crate) queue: Arc<WorkQueue<TenantUid>>,
+    pub(crate) health: ArcSwap<Health>,
+    /// Wakes the puller.
+    pub(crate) pull_now: Notify,
+    /// Tenants that were held when meta was asked last, and that it did not list.
+    pub(crate) unlisted: ArcSwap<BTreeSet<TenantUid>>,
+    /// Number of the gateway's table; grows whenever the table changes.
+    pub(crate) sites_seq: watch::Sender<u64>,
+    /// The highest number that a gateway has asked beyond, so has taken.
+    pub(crate) sites_taken: watch::Sender<u64>,
+}
+
+impl Plane {
+    /// Tells the gateway that its table changed.
+    pub(crate) fn sites_changed(&self) {
+        self.sites_seq.send_modify(|seq| *seq += 1);
+    }
+}

@@ -1,0 +1,230 @@
+//! Makes and mends a site: slot, core, database, cache user, files, PHP, serving; and suspends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_drivers::CacheUser;
+use aipress_drivers::Personalization;
+use aipress_drivers::Recycle;
+use aipress_drivers::SiteConfig;
+use aipress_drivers::SiteDatabase;
+use aipress_drivers::Slot;
+use aipress_drivers::files::SITE_CONFIG_VERSION;
+use aipress_drivers::files::SiteConfigDatabase;
+use aipress_drivers::files::SiteConfigRedis;
+use aipress_drivers::layout::key_prefix;
+use aipress_drivers::layout::tenant_handle;
+use aipress_types::DesiredState;
+use aipress_types::TenantIntent;
+
+use crate::core::ShardCore;
+use crate::journal::Entry;
+use crate::journal::Master;
+use crate::plane::Plane;
+use crate::reconcilers::tenant::master;
+use crate::reconcilers::tenant::publish;
+use crate::reconcilers::tenant::remove::if_there;
+use crate::steps::StepError;
+use crate::steps::Steps;
+
+/// Steps towards a served site.
+pub(super) const ACTIVE: &[&str] = &["slot", "core", "database", "cache", "files", "serving"];
+/// Steps towards one with a php-fpm master of its own.
+pub(super) const OWN_PHP: &[&str] =
+    &["slot", "core", "database", "cache", "files", "php", "serving"];
+/// Steps towards one that gives that master up.
+pub(super) const SHARED_PHP: &[&str] =
+    &["slot", "core", "database", "cache", "files", "serving", "php-end"];
+/// Steps towards a suspended one.
+pub(super) const SUSPENDED: &[&str] =
+    &["slot", "core", "database", "cache", "files", "serving", "suspend"];
+
+/// When a cache user that could not be made is tried again.
+const CACHE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Login of the first administrator.
+const ADMIN_LOGIN: &str = "admin";
+
+/// Runs the steps.
+pub(super) async fn run(
+    plane: &Plane,
+    steps: &Steps<'_>,
+    entry: Arc<Entry>,
+) -> Result<(), StepError> {
+    let uid = entry.intent.uid;
+    let slot = steps.run("slot", take_slot(plane, &entry)).await?;
+    let core = steps.run("core", choose_core(plane, &entry)).await?;
+    // A deleted site's files and database come back before anything is made beside them.
+    if entry.aside {
+        bring_back(plane, &entry, slot).await?;
+    }
+    let own_php = master::is_wanted(&entry.intent);
+    let php = async {
+        if own_php {
+            steps.run("php", master::start(plane, &entry, slot)).await?;
+        }
+        Ok::<(), StepError>(())
+    };
+    let files = async {
+        steps.run("cache", make_cache_user(plane, &entry.intent)).await?;
+        steps.run("files", make_files(plane, &entry, slot, &core)).await
+    };
+    let (database, files, php) =
+        tokio::join!(steps.run("database", make_database(plane, &entry.intent, &core)), files, php);
+    database?;
+    files?;
+    php?;
+    plane.tenants.update(uid, |entry| entry.built = true)?;
+    if !own_php {
+        master::leave(plane, &entry)?;
+    }
+    let told = steps.run("serving", publish::run(plane)).await?;
+    if entry.intent.desired == DesiredState::Suspended {
+        steps.run("suspend", suspend(plane, &entry, slot)).await?;
+    } else if !own_php && entry.master != Master::Shared {
+        steps.run("php-end", master::end_unused(plane, uid, slot, told)).await?;
+    }
+    Ok(())
+}
+
+async fn take_slot(plane: &Plane, entry: &Entry) -> Result<Slot, StepError> {
+    let number = plane.tenants.slot_take(entry.intent.uid)?;
+    let slot = Slot::new(number).ok_or_else(|| StepError {
+        message: format!("slot {number} does not exist"),
+        retryable: false,
+    })?;
+    Ok(slot)
+}
+
+/// Makes the slot's folders; nothing that ran there for somebody else, or for this tenant before
+/// it was deleted, is left when it returns.
+async fn clean_slot(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
+    if !entry.built || entry.aside {
+        // Whoever sat here was ended when he left; this is for what slipped through.
+        plane.drivers.php.recycle_slot(slot, Recycle::Kill).await?;
+    }
+    plane.drivers.files.ensure_slot(slot).await?;
+    Ok(())
+}
+
+async fn choose_core(plane: &Plane, entry: &Entry) -> Result<ShardCore, StepError> {
+    // The version that was asked for, or the one that was the default when the site was made.
+    let wanted = entry.intent.spec.wordpress.version.as_deref();
+    let held = entry.core_version.as_deref();
+    let core = plane
+        .cores
+        .resolve(wanted.or(held))
+        .await
+        .map_err(|message| StepError { message, retryable: false })?;
+    let version = core.version.clone();
+    plane.tenants.update(entry.intent.uid, |entry| entry.core_version = Some(version))?;
+    Ok(core)
+}
+
+async fn bring_back(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
+    let uid = entry.intent.uid;
+    clean_slot(plane, entry, slot).await?;
+    let restored = if_there(entry, plane.drivers.files.restore_site(uid, slot).await)?;
+    for path in restored.unwrap_or_default().refused {
+        tracing::warn!(tenant_id = %uid, path = %path.display(), "a hard link to a foreign file kept its owner");
+    }
+    if_there(entry, plane.drivers.database.bring_back(&site_database(&entry.intent)).await)?;
+    plane.tenants.update(uid, |entry| entry.aside = false)?;
+    Ok(())
+}
+
+async fn make_database(
+    plane: &Plane,
+    intent: &TenantIntent,
+    core: &ShardCore,
+) -> Result<(), StepError> {
+    let database = &plane.drivers.database;
+    database.ensure_template(&core.version, core.template.as_ref()).await?;
+    let wordpress = &intent.spec.wordpress;
+    let personalization = Personalization {
+        home: intent.home.clone(),
+        title: wordpress.title.clone().unwrap_or_else(|| intent.name.to_string()),
+        admin_login: ADMIN_LOGIN.to_owned(),
+        admin_email: wordpress.admin_email.clone().unwrap_or_else(|| default_email(intent)),
+        now_unix_s: plane.clock.now().unix_timestamp(),
+    };
+    database.ensure_site(&site_database(intent), &core.version, &personalization).await?;
+    if intent.desired == DesiredState::Active {
+        database.resume(intent.uid).await?;
+    }
+    Ok(())
+}
+
+/// Nobody gave an address: one that can't reach a stranger (RFC 2606 section 2).
+fn default_email(intent: &TenantIntent) -> String {
+    format!("admin@{}.invalid", intent.name)
+}
+
+async fn make_cache_user(plane: &Plane, intent: &TenantIntent) -> Result<(), StepError> {
+    let user =
+        CacheUser { uid: intent.uid, passwords: vec![intent.secrets.redis_password.clone()] };
+    match plane.drivers.cache.ensure_user(&user).await {
+        Ok(_) => Ok(()),
+        // A site does without its cache until Redis is back.
+        Err(error) if error.is_retryable() => {
+            tracing::warn!(tenant_id = %intent.uid, %error, "cache user waits for redis");
+            plane.queue.add_after(intent.uid, CACHE_AGAIN);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn make_files(
+    plane: &Plane,
+    entry: &Entry,
+    slot: Slot,
+    core: &ShardCore,
+) -> Result<(), StepError> {
+    let (files, intent) = (&plane.drivers.files, &entry.intent);
+    if !entry.aside {
+        clean_slot(plane, entry, slot).await?;
+    }
+    files.ensure_site(intent.uid, slot).await?;
+    files.write_site_json(slot, &site_config(plane, intent, slot, core)).await?;
+    Ok(())
+}
+
+async fn suspend(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
+    plane.drivers.database.suspend(entry.intent.uid).await?;
+    plane.drivers.php.recycle_slot(slot, Recycle::Kill).await?;
+    master::end(plane, entry, slot).await
+}
+
+fn site_database(intent: &TenantIntent) -> SiteDatabase {
+    SiteDatabase::of(intent.uid, intent.secrets.db_password.clone())
+}
+
+fn site_config(plane: &Plane, intent: &TenantIntent, slot: Slot, core: &ShardCore) -> SiteConfig {
+    let paths = &plane.config.paths;
+    let handle = tenant_handle(intent.uid);
+    SiteConfig {
+        version: SITE_CONFIG_VERSION,
+        uid: intent.uid,
+        name: intent.name.to_string(),
+        generation: intent.generation,
+        home: intent.home.clone(),
+        hosts: intent.hosts.clone(),
+        core_dir: core.dir.clone(),
+        site_dir: paths.site(intent.uid),
+        tmp_dir: paths.slot_tmp(slot),
+        db: SiteConfigDatabase {
+            socket: paths.mariadb_socket(),
+            name: handle.clone(),
+            user: handle.clone(),
+            password: intent.secrets.db_password.clone(),
+        },
+        redis: Some(SiteConfigRedis {
+            socket: paths.redis_socket(),
+            user: handle,
+            password: intent.secrets.redis_password.clone(),
+            prefix: key_prefix(intent.uid),
+        }),
+        salts: intent.secrets.salts.clone(),
+    }
+}

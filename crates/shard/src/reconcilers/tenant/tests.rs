@@ -1,0 +1,456 @@
+//! Reconciling on the simulated machine: every call fails once, hangs once and is cut off, and
+//! it ends the same.
+
+use super::*;
+use crate::config::ShardConfig;
+use crate::core::CoreSource;
+use crate::core::ShardCore;
+use crate::fixtures::intent;
+use crate::inventory;
+use crate::reconcilers::health;
+use crate::sites;
+use aipress_drivers::DataPaths;
+use aipress_drivers::DriverError;
+use aipress_drivers::Slot;
+use aipress_drivers::TemplateAccess;
+use aipress_drivers::TemplateSource;
+use aipress_drivers::sim::Fault;
+use aipress_drivers::sim::FaultKind;
+use aipress_drivers::sim::SimWorld;
+use aipress_kit::clock::Clock;
+use aipress_kit::http::Endpoint;
+use aipress_types::ObservedPhase;
+use aipress_types::ShardHealth;
+use aipress_types::ShardId;
+use aipress_types::TenantIntent;
+use aipress_types::Tier;
+use async_trait::async_trait;
+
+/// Every call that a reconciler makes of the world.
+const CALLS: &[&str] = &[
+    "php.recycle_slot",
+    "files.ensure_slot",
+    "database.ensure_template",
+    "database.ensure_site",
+    "database.resume",
+    "cache.ensure_user",
+    "files.ensure_site",
+    "files.write_site_json",
+    "database.suspend",
+    "files.clear_slot",
+    "files.trash_site",
+    "cache.remove_user",
+    "database.set_aside",
+    "files.restore_site",
+    "database.bring_back",
+    "database.erase",
+    "files.erase_site",
+    "php.master_health",
+    "php.ensure_master",
+    "php.end_master",
+];
+
+struct Empty;
+
+#[async_trait]
+impl TemplateSource for Empty {
+    fn revision(&self) -> String {
+        "1".to_owned()
+    }
+
+    async fn fill(&self, _: &TemplateAccess) -> Result<(), DriverError> {
+        Ok(())
+    }
+}
+
+struct Cores;
+
+#[async_trait]
+impl CoreSource for Cores {
+    async fn resolve(&self, wanted: Option<&str>) -> Result<ShardCore, String> {
+        match wanted {
+            None | Some("7.1") => Ok(ShardCore {
+                version: "7.1".to_owned(),
+                dir: "/cores/wordpress/7.1".into(),
+                template: Arc::new(Empty),
+            }),
+            Some(other) => Err(format!("no WordPress {other}")),
+        }
+    }
+}
+
+struct Machine {
+    world: SimWorld,
+    dir: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self { world: SimWorld::new(), dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A control plane as it starts on what the last one left.
+    fn plane(&self) -> Arc<Plane> {
+        let id = ShardId::from_number(1).unwrap();
+        let paths = DataPaths::new(self.dir.path()).unwrap().shard(id);
+        std::fs::create_dir_all(paths.dir()).unwrap();
+        // The sockets that an inventory looks for.
+        std::fs::create_dir_all(paths.fpm()).unwrap();
+        let sockets = [
+            paths.control_socket(),
+            paths.gateway_socket(),
+            paths.mariadb_socket(),
+            paths.redis_socket(),
+        ];
+        let pools =
+            Slot::all().flat_map(|slot| [paths.fpm_socket(slot), paths.fpm_own_socket(slot)]);
+        for socket in sockets.into_iter().chain(pools) {
+            std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+            std::fs::write(socket, b"").unwrap();
+        }
+        let config = ShardConfig {
+            id,
+            region: "us-central1".to_owned(),
+            slots: 50,
+            paths,
+            php_dir: "/php".into(),
+            meta: Endpoint::Unix("/nowhere".into()),
+            role_token: String::new(),
+            control_url: String::new(),
+            gateway_url: String::new(),
+            callers: Vec::new(),
+        };
+        let plane =
+            crate::run::open(config, self.world.drivers(), Arc::new(Cores), Clock::system())
+                .unwrap();
+        // A gateway that takes every table at once.
+        plane.sites_taken.send_replace(u64::MAX);
+        Arc::new(plane)
+    }
+}
+
+/// Runs until it is done or will not be.
+async fn settle(plane: &Arc<Plane>, uid: TenantUid) -> Outcome {
+    for _ in 0..20 {
+        match reconcile(Arc::clone(plane), uid).await {
+            Outcome::Retry => {}
+            end => return end,
+        }
+    }
+    panic!("it never settles");
+}
+
+async fn unexplained(plane: &Plane) -> Vec<String> {
+    let inventory = inventory::take(plane).await.unwrap();
+    let wrong = inventory.items.into_iter().filter(|item| item.problem.is_some());
+    wrong.map(|item| format!("{} {}: {}", item.kind, item.name, item.problem.unwrap())).collect()
+}
+
+/// The life of a site: each is reached from the one before.
+const LIFE: &[(DesiredState, Tier)] = &[
+    (DesiredState::Active, Tier::Bronze),
+    (DesiredState::Active, Tier::Gold),
+    (DesiredState::Suspended, Tier::Gold),
+    (DesiredState::Active, Tier::Gold),
+    (DesiredState::Deleted, Tier::Gold),
+    (DesiredState::Active, Tier::Gold),
+    (DesiredState::Active, Tier::Silver),
+    (DesiredState::Suspended, Tier::Silver),
+    (DesiredState::Active, Tier::Gold),
+    (DesiredState::Deleted, Tier::Bronze),
+    (DesiredState::Erased, Tier::Bronze),
+];
+
+fn ask(base: &TenantIntent, generation: u64, desired: DesiredState) -> TenantIntent {
+    TenantIntent { generation, desired, ..base.clone() }
+}
+
+fn ask_tier(base: &TenantIntent, generation: u64, tier: Tier) -> TenantIntent {
+    let mut intent = ask(base, generation, DesiredState::Active);
+    intent.spec.tier = tier;
+    intent
+}
+
+/// The `index`-th stage of a life, and what it is.
+fn stage(base: &TenantIntent, index: usize) -> TenantIntent {
+    let (desired, tier) = LIFE[index];
+    TenantIntent { desired, ..ask_tier(base, index as u64 + 1, tier) }
+}
+
+async fn check(
+    machine: &Machine,
+    plane: &Plane,
+    uid: TenantUid,
+    wanted: &TenantIntent,
+    context: &str,
+) {
+    let desired = wanted.desired;
+    let tenant = plane.tenants.fetch(uid).unwrap();
+    assert!(tenant.converged(), "{context}: {:?}", tenant.observed);
+    let slot = tenant.entry.slot.and_then(Slot::new);
+    let serves = slot.is_some_and(|slot| machine.world.can_serve(slot));
+    assert_eq!(serves, desired == DesiredState::Active, "{context}");
+    let sits = matches!(desired, DesiredState::Active | DesiredState::Suspended);
+    assert_eq!(slot.is_some(), sits, "{context}");
+    // Gold has a master of its own while it is served, and nobody else ever has.
+    let own = desired == DesiredState::Active && wanted.spec.tier == Tier::Gold;
+    let masters = machine.world.drivers().php.masters().await.unwrap();
+    assert_eq!(masters, slot.filter(|_| own).into_iter().collect::<Vec<_>>(), "{context}");
+    assert_eq!(tenant.entry.master, if own { Master::Own } else { Master::Shared }, "{context}");
+    assert_eq!(meets_own(plane), own, "{context}");
+}
+
+/// Whether the gateway's table sends the only site's visitors to a master of its own.
+fn meets_own(plane: &Plane) -> bool {
+    let table = sites::table(plane);
+    table.iter().any(|site| site.fpm_socket.to_string_lossy().ends_with("-own.sock"))
+}
+
+async fn live(fault: Option<(&'static str, FaultKind)>, restart: bool) {
+    let machine = Machine::new();
+    let mut plane = machine.plane();
+    let base = intent("bakery");
+    for (index, stage_of_life) in LIFE.iter().enumerate() {
+        let context = format!("{fault:?}, restart {restart}, step {index} to {stage_of_life:?}");
+        if let Some((call, kind)) = fault {
+            machine.world.clear_faults();
+            machine.world.add_fault(Fault::once(call, kind));
+        }
+        let wanted = stage(&base, index);
+        plane.tenants.accept(wanted.clone()).unwrap();
+        if restart {
+            // Killed at whatever line it is when the fault comes; a new one starts from the disk.
+            let _ = reconcile(Arc::clone(&plane), base.uid).await;
+            plane = machine.plane();
+        }
+        let outcome = settle(&plane, base.uid).await;
+        let seen = plane.tenants.fetch(base.uid).unwrap().observed.message;
+        assert_eq!(outcome, Outcome::Done, "{context}: {seen:?}");
+        // Without its cache a site is served; the queue looks again.
+        if fault.is_some_and(|(call, _)| call == "cache.ensure_user") {
+            assert_eq!(settle(&plane, base.uid).await, Outcome::Done, "{context}");
+        }
+        check(&machine, &plane, base.uid, &wanted, &context).await;
+        assert_eq!(unexplained(&plane).await, [""; 0], "{context}");
+    }
+    plane.tenants.forget(base.uid).unwrap();
+    assert!(plane.tenants.list().is_empty());
+    assert_eq!(unexplained(&plane).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_lives_from_creation_to_erasure() {
+    live(None, false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_that_fails_once_is_made_good() {
+    for call in CALLS {
+        for restart in [false, true] {
+            for kind in
+                [FaultKind::Fail, FaultKind::LoseAnswer, FaultKind::Interrupt, FaultKind::Hang]
+            {
+                live(Some((*call, kind)), restart).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_step_twice_is_the_same_as_once() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let base = intent("bakery");
+    for (index, stage_name) in LIFE.iter().enumerate() {
+        let wanted = stage(&base, index);
+        plane.tenants.accept(wanted.clone()).unwrap();
+        assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+        plane.tenants.reports_take(false);
+        for _ in 0..3 {
+            assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+            check(&machine, &plane, base.uid, &wanted, &format!("{stage_name:?}")).await;
+            // Looking again is no news.
+            assert_eq!(plane.tenants.reports_take(false), []);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_nobody_has_fails_and_says_so() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let mut wish = intent("bakery");
+    wish.spec.wordpress.version = Some("9.9".to_owned());
+    plane.tenants.accept(wish.clone()).unwrap();
+    assert_eq!(settle(&plane, wish.uid).await, Outcome::After(FAILED_AGAIN));
+    let observed = plane.tenants.fetch(wish.uid).unwrap().observed;
+    assert_eq!(observed.phase, ObservedPhase::Failed);
+    assert_eq!(observed.message.as_deref(), Some("no WordPress 9.9"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_is_made_while_redis_is_away() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let wish = intent("bakery");
+    machine.world.add_fault(Fault::always("cache.ensure_user", FaultKind::Fail));
+    plane.tenants.accept(wish.clone()).unwrap();
+    assert_eq!(settle(&plane, wish.uid).await, Outcome::Done);
+    assert!(plane.tenants.fetch(wish.uid).unwrap().converged());
+    machine.world.clear_faults();
+    assert_eq!(settle(&plane, wish.uid).await, Outcome::Done);
+    assert_eq!(unexplained(&plane).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_was_freed_serves_the_next_one_only() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let (one, two) = (intent("one"), intent("two"));
+    plane.tenants.accept(one.clone()).unwrap();
+    settle(&plane, one.uid).await;
+    let slot = plane.tenants.fetch(one.uid).unwrap().entry.slot;
+    machine.world.start_workers(Slot::new(slot.unwrap()).unwrap(), 3);
+    plane.tenants.accept(ask(&one, 2, DesiredState::Deleted)).unwrap();
+    settle(&plane, one.uid).await;
+    assert!(machine.world.drivers().php.inventory().await.unwrap().is_empty());
+    plane.tenants.accept(two.clone()).unwrap();
+    settle(&plane, two.uid).await;
+    assert_eq!(plane.tenants.fetch(two.uid).unwrap().entry.slot, slot);
+    let config = machine.world.site_config(Slot::new(slot.unwrap()).unwrap()).unwrap();
+    assert_eq!(config.uid, two.uid);
+    // The first one comes back to another slot.
+    plane.tenants.accept(ask(&one, 3, DesiredState::Active)).unwrap();
+    settle(&plane, one.uid).await;
+    let tenant = plane.tenants.fetch(one.uid).unwrap();
+    assert!(tenant.converged());
+    assert_ne!(plane.tenants.fetch(one.uid).unwrap().entry.slot, slot);
+}
+
+/// What its making may have come to: nothing at all, cut off at a call, a version nobody has.
+#[tokio::test(start_paused = true)]
+async fn a_site_that_was_never_whole_can_be_deleted_brought_back_and_erased() {
+    for cut_off in [None, Some(None)].into_iter().chain(CALLS.iter().map(|call| Some(Some(*call))))
+    {
+        let machine = Machine::new();
+        let plane = machine.plane();
+        let base = ask_tier(&intent("bakery"), 1, Tier::Gold);
+        if let Some(call) = cut_off {
+            let mut wish = base.clone();
+            if call.is_none() {
+                wish.spec.wordpress.version = Some("9.9".to_owned());
+            }
+            if let Some(call) = call {
+                machine.world.add_fault(Fault::once(call, FaultKind::Interrupt));
+            }
+            plane.tenants.accept(wish).unwrap();
+            let _ = reconcile(Arc::clone(&plane), base.uid).await;
+            machine.world.clear_faults();
+        }
+        let rest = [
+            DesiredState::Deleted,
+            DesiredState::Deleted,
+            DesiredState::Active,
+            DesiredState::Deleted,
+            DesiredState::Erased,
+        ];
+        for (index, desired) in rest.into_iter().enumerate() {
+            let context = format!("{cut_off:?}, step {index} to {desired:?}");
+            let wanted = ask(&base, index as u64 + 2, desired);
+            plane.tenants.accept(wanted.clone()).unwrap();
+            let outcome = settle(&plane, base.uid).await;
+            let seen = plane.tenants.fetch(base.uid).unwrap().observed.message;
+            assert_eq!(outcome, Outcome::Done, "{context}: {seen:?}");
+            check(&machine, &plane, base.uid, &wanted, &context).await;
+            assert_eq!(unexplained(&plane).await, [""; 0], "{context}");
+        }
+    }
+}
+
+/// A machine with a gold site, and the slot that it sits in.
+async fn gold() -> (Machine, Arc<Plane>, TenantIntent, Slot) {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let base = ask_tier(&intent("bakery"), 1, Tier::Gold);
+    plane.tenants.accept(base.clone()).unwrap();
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    let slot = plane.tenants.fetch(base.uid).unwrap().entry.slot.and_then(Slot::new).unwrap();
+    assert!(meets_own(&plane));
+    (machine, plane, base, slot)
+}
+
+fn message(plane: &Plane, uid: TenantUid) -> Option<String> {
+    plane.tenants.fetch(uid).unwrap().observed.message
+}
+
+#[tokio::test(start_paused = true)]
+async fn visitors_meet_a_new_master_only_when_it_listens() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let base = intent("bakery");
+    plane.tenants.accept(base.clone()).unwrap();
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    machine.world.add_fault(Fault::always("php.ensure_master", FaultKind::Fail));
+    plane.tenants.accept(ask_tier(&base, 2, Tier::Gold)).unwrap();
+    assert_eq!(reconcile(Arc::clone(&plane), base.uid).await, Outcome::Retry);
+    assert!(!meets_own(&plane), "the old one goes on");
+    // The tier goes back before the new master ever came: nothing of it is left.
+    machine.world.clear_faults();
+    machine.world.add_fault(Fault::once("php.ensure_master", FaultKind::LoseAnswer));
+    assert_eq!(reconcile(Arc::clone(&plane), base.uid).await, Outcome::Retry);
+    let back = ask_tier(&base, 3, Tier::Bronze);
+    plane.tenants.accept(back.clone()).unwrap();
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    check(&machine, &plane, base.uid, &back, "back").await;
+    assert_eq!(unexplained(&plane).await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_master_answers_its_last_requests_first() {
+    let (machine, plane, base, slot) = gold().await;
+    machine.world.set_connections(slot, 1);
+    let silver = ask_tier(&base, 2, Tier::Silver);
+    plane.tenants.accept(silver.clone()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(reconcile(Arc::clone(&plane), base.uid).await, Outcome::Retry);
+        assert!(!meets_own(&plane), "nobody new comes");
+        assert_eq!(machine.world.drivers().php.masters().await.unwrap(), [slot]);
+        assert_eq!(unexplained(&plane).await, [""; 0]);
+    }
+    assert!(message(&plane, base.uid).unwrap().contains("last requests"));
+    machine.world.set_connections(slot, 0);
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    check(&machine, &plane, base.uid, &silver, "silver").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_master_stays_until_the_gateway_sends_nobody_to_it() {
+    let (machine, plane, base, slot) = gold().await;
+    plane.sites_taken.send_replace(0);
+    plane.tenants.accept(ask_tier(&base, 2, Tier::Bronze)).unwrap();
+    assert_eq!(reconcile(Arc::clone(&plane), base.uid).await, Outcome::Retry);
+    assert_eq!(machine.world.drivers().php.masters().await.unwrap(), [slot]);
+    assert!(message(&plane, base.uid).unwrap().contains("gateway"));
+    plane.sites_taken.send_replace(u64::MAX);
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    assert!(machine.world.drivers().php.masters().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_that_somebody_ended_comes_back() {
+    let (machine, plane, base, slot) = gold().await;
+    machine.world.kill_master(slot);
+    assert!(!unexplained(&plane).await.is_empty());
+    assert!(plane.queue.is_empty());
+    let seen = health::look(&plane).await;
+    assert_eq!(seen.health, ShardHealth::Degraded);
+    assert!(seen.message.unwrap().contains("tenant bakery"));
+    assert!(!plane.queue.is_empty(), "the site is looked at again");
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    assert_eq!(health::look(&plane).await.health, ShardHealth::Healthy);
+    // After the platform was down nothing runs, and the control plane starts from the disk.
+    machine.world.kill_master(slot);
+    let plane = machine.plane();
+    assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
+    check(&machine, &plane, base.uid, &base, "after a restart").await;
+}

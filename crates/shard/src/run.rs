@@ -1,0 +1,131 @@
+//! Starts the control plane's parts and ends them together.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_drivers::Drivers;
+use aipress_flow::Backoff;
+use aipress_flow::WorkQueue;
+use aipress_kit::clock::Clock;
+use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::listen::Listener;
+use aipress_kit::seal::SealError;
+use aipress_kit::seal::Sealer;
+use aipress_kit::tasks;
+use aipress_types::ShardHealth;
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+
+use crate::config::ShardConfig;
+use crate::core::CoreSource;
+use crate::http;
+use crate::journal::Journal;
+use crate::journal::JournalError;
+use crate::meta::call::Meta;
+use crate::meta::pull;
+use crate::meta::report;
+use crate::plane::Health;
+use crate::plane::Plane;
+use crate::reconcilers::health;
+use crate::reconcilers::spares;
+use crate::reconcilers::tenant;
+use crate::tenants::Tenants;
+
+/// Tenants that are worked on at once.
+const WORKERS: usize = 4;
+/// Between tries of a tenant that fails.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), max: Duration::from_secs(30) };
+
+/// Why a shard's control plane does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// The key of the sealed intents.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The sealed intents.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// What the binary gives a shard beside its settings.
+pub struct ShardParts {
+    /// How it touches the world.
+    pub drivers: Drivers,
+    /// Where WordPress comes from.
+    pub cores: Arc<dyn CoreSource>,
+    /// The clock.
+    pub clock: Clock,
+    /// The control API's socket.
+    pub listener: Listener,
+}
+
+/// Runs the control plane until `lifecycle` ends it.
+///
+/// # Errors
+/// When it can't start; once it runs, nothing but `lifecycle` ends it.
+pub async fn run(
+    config: ShardConfig,
+    parts: ShardParts,
+    lifecycle: Lifecycle,
+) -> Result<(), ShardError> {
+    let meta = Meta::new(&config);
+    let plane = Arc::new(open(config, parts.drivers, parts.cores, parts.clock)?);
+    for tenant in plane.tenants.list() {
+        plane.queue.add(tenant.entry.intent.uid);
+    }
+    let stop = lifecycle.drain.clone();
+    let background = [
+        tasks::spawn("shard-health", health::run(Arc::clone(&plane), stop.clone())),
+        tasks::spawn("shard-pull", pull::run(Arc::clone(&plane), meta.clone(), stop.clone())),
+        tasks::spawn("shard-report", report::run(Arc::clone(&plane), meta, stop.clone())),
+        tasks::spawn("shard-spares", spares::run(Arc::clone(&plane), stop.clone())),
+        tasks::spawn("shard-tenants", {
+            let (queue, plane) = (Arc::clone(&plane.queue), Arc::clone(&plane));
+            queue.run(WORKERS, stop, move |uid| tenant::reconcile(Arc::clone(&plane), uid))
+        }),
+    ];
+    let router = http::router(Arc::clone(&plane));
+    aipress_kit::http::serve(parts.listener, router, lifecycle).await;
+    for task in background {
+        // A task that panicked has said so; there is nothing left to end.
+        let _ = task.await;
+    }
+    Ok(())
+}
+
+/// The control plane as the last one left it.
+pub(crate) fn open(
+    config: ShardConfig,
+    drivers: Drivers,
+    cores: Arc<dyn CoreSource>,
+    clock: Clock,
+) -> Result<Plane, ShardError> {
+    Sealer::ensure_key_file(&config.paths.key())?;
+    let sealer = Sealer::from_file(&config.paths.key())?;
+    let journal = Journal::open(config.paths.intents(), sealer)?;
+    let tenants = Tenants::load(journal, config.slots)?;
+    let unknown = Health { health: ShardHealth::Unknown, message: None };
+    Ok(Plane {
+        config,
+        drivers,
+        cores,
+        clock,
+        tenants,
+        queue: Arc::new(WorkQueue::new(BACKOFF)),
+        health: ArcSwap::from_pointee(unknown),
+        pull_now: Notify::new(),
+        unlisted: ArcSwap::from_pointee(BTreeSet::new()),
+        sites_seq: watch::Sender::new(first_seq()),
+        sites_taken: watch::Sender::new(0),
+    })
+}
+
+/// Starts from the time, so that a gateway that knew the former process's table sees a higher
+/// number.
+fn first_seq() -> u64 {
+    let now = Clock::system().now().unix_timestamp_nanos() / 1_000_000;
+    u64::try_from(now).unwrap_or(1)
+}

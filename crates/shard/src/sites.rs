@@ -1,0 +1,46 @@
+//! The table of sites for the gateway, made from what is kept of the tenants.
+
+use aipress_api::internal::SiteEntry;
+use aipress_api::internal::SiteState;
+use aipress_drivers::Slot;
+use aipress_types::DesiredState;
+
+use crate::journal::Entry;
+use crate::journal::Master;
+use crate::plane::Plane;
+
+/// Every site that sits in a slot.
+pub(crate) fn table(plane: &Plane) -> Vec<SiteEntry> {
+    plane.tenants.list().iter().filter_map(|tenant| entry(plane, &tenant.entry)).collect()
+}
+
+fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
+    let intent = &entry.intent;
+    let slot = entry.slot.and_then(Slot::new)?;
+    let state = match intent.desired {
+        DesiredState::Active if entry.built && !entry.aside => SiteState::Serving,
+        DesiredState::Active => SiteState::Starting,
+        DesiredState::Suspended => SiteState::Suspended,
+        DesiredState::Deleted | DesiredState::Erased => return None,
+    };
+    let paths = &plane.config.paths;
+    let limits = intent.spec.tier.limits();
+    Some(SiteEntry {
+        uid: intent.uid,
+        name: intent.name.to_string(),
+        hosts: intent.hosts.clone(),
+        tier: intent.spec.tier,
+        state,
+        slot: slot.number(),
+        core_dir: paths.data().core(entry.core_version.as_deref()?),
+        site_dir: paths.site(intent.uid),
+        slot_dir: paths.slot(slot),
+        php_dir: plane.config.php_dir.clone(),
+        fpm_socket: match entry.master {
+            Master::Own => paths.fpm_own_socket(slot),
+            Master::Shared | Master::Beside => paths.fpm_socket(slot),
+        },
+        max_workers: limits.max_workers,
+        min_workers: limits.min_workers,
+    })
+}

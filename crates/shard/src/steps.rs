@@ -1,0 +1,137 @@
+//! The steps of one convergence as they happen, for whoever waits.
+
+use std::future::Future;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use aipress_kit::faults;
+use aipress_types::ObservedPhase;
+use aipress_types::ObservedStep;
+use aipress_types::StepState;
+use aipress_types::TenantObserved;
+use tokio::time::Instant;
+
+use crate::journal::JournalError;
+use crate::plane::Plane;
+use crate::tenants::SlotError;
+use crate::tenants::Tenant;
+
+/// Why a step failed, and whether trying again may help.
+#[derive(Debug)]
+pub(crate) struct StepError {
+    pub(crate) message: String,
+    pub(crate) retryable: bool,
+}
+
+impl From<aipress_drivers::DriverError> for StepError {
+    fn from(error: aipress_drivers::DriverError) -> Self {
+        let mut message = error.to_string();
+        if let Some(source) = std::error::Error::source(&error) {
+            message = format!("{message}: {source}");
+        }
+        Self { message, retryable: error.is_retryable() }
+    }
+}
+
+impl From<JournalError> for StepError {
+    fn from(error: JournalError) -> Self {
+        Self { message: error.to_string(), retryable: true }
+    }
+}
+
+impl From<SlotError> for StepError {
+    fn from(error: SlotError) -> Self {
+        Self { message: error.to_string(), retryable: true }
+    }
+}
+
+/// Records steps into the observation of one tenant.
+pub(crate) struct Steps<'a> {
+    plane: &'a Plane,
+    observed: Mutex<TenantObserved>,
+    /// What was observed of a tenant that is only looked at again: no news unless it fails.
+    settled: Option<TenantObserved>,
+}
+
+impl<'a> Steps<'a> {
+    /// Starts over: `names` are to come. Of a tenant that has converged nothing is told on the
+    /// way, and nothing at the end when it is as it was.
+    pub(crate) fn begin(plane: &'a Plane, tenant: Tenant, names: &[&str]) -> Self {
+        let settled = tenant.converged().then(|| tenant.observed.clone());
+        let mut observed = tenant.observed;
+        observed.steps = names
+            .iter()
+            .map(|name| ObservedStep {
+                name: (*name).to_owned(),
+                state: StepState::Pending,
+                duration_ms: 0,
+                message: None,
+            })
+            .collect();
+        observed.phase = ObservedPhase::Converging;
+        Self { plane, observed: Mutex::new(observed), settled }
+    }
+
+    /// Runs one step and records how it went.
+    pub(crate) async fn run<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, StepError>>,
+    ) -> Result<T, StepError> {
+        faults::point(&format!("shard.{name}.before"));
+        self.set(name, |step| step.state = StepState::Running);
+        let begun = Instant::now();
+        let result = work.await;
+        faults::point(&format!("shard.{name}.after"));
+        self.set(name, |step| {
+            step.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            match &result {
+                Ok(_) => step.state = StepState::Succeeded,
+                Err(error) => {
+                    step.state = StepState::Failed;
+                    step.message = Some(error.message.clone());
+                }
+            }
+        });
+        result
+    }
+
+    /// Ends the convergence with its outcome.
+    pub(crate) fn end(self, outcome: &Result<(), StepError>) {
+        let current = self.plane.tenants.fetch(self.observed_uid());
+        if let (Some(settled), Ok(())) = (&self.settled, outcome) {
+            self.plane.tenants.observe(settled.clone());
+            return;
+        }
+        let mut observed = self.observed.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tenant) = current {
+            observed.slot = tenant.entry.slot;
+            observed.wordpress_version.clone_from(&tenant.entry.core_version);
+        }
+        (observed.phase, observed.message) = match outcome {
+            Ok(()) => (ObservedPhase::Converged, None),
+            Err(error) if error.retryable => {
+                (ObservedPhase::Converging, Some(error.message.clone()))
+            }
+            Err(error) => (ObservedPhase::Failed, Some(error.message.clone())),
+        };
+        self.plane.tenants.observe(observed);
+    }
+
+    fn observed_uid(&self) -> aipress_types::TenantUid {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner).uid
+    }
+
+    fn set(&self, name: &str, change: impl FnOnce(&mut ObservedStep)) {
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(step) = observed.steps.iter_mut().find(|step| step.name == name) {
+            change(step);
+        }
+        if self.settled.is_some() {
+            return;
+        }
+        let copy = observed.clone();
+        drop(observed);
+        self.plane.tenants.observe(copy);
+    }
+}
