@@ -1,0 +1,63 @@
+//! `aipress clean-data`: removes all data of a stopped platform.
+
+use std::io::BufRead;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use aipress_supervise::InstanceLock;
+use anyhow::Context;
+
+use crate::args::CleanData;
+use crate::data;
+use crate::exit::Failure;
+
+/// What tells a data folder from any other one.
+const MARK: &str = "config.json";
+
+/// Removes the data folder after a person typed its path, or with `--yes`.
+pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Failure> {
+    let paths = data::paths(data)?;
+    let root = paths.root();
+    if !root.exists() {
+        println!("There is no data in {}.", root.display());
+        return Ok(());
+    }
+    if !root.join(MARK).is_file() {
+        return Err(Failure::Usage(format!(
+            "{} does not look like a data folder of aipress (it has no {MARK}); nothing is removed",
+            root.display()
+        )));
+    }
+    // Held to the end, so that nothing starts on what is being removed.
+    let lock = InstanceLock::acquire(&paths.run())
+        .map_err(|error| Failure::Failed(anyhow::anyhow!("{error}; `aipress down` stops it")))?;
+    if !args.yes {
+        ask(root)?;
+    }
+    let owned = root.to_owned();
+    tokio::task::spawn_blocking(move || std::fs::remove_dir_all(&owned))
+        .await
+        .context("remove data")?
+        .with_context(|| format!("remove {}", root.display()))?;
+    drop(lock);
+    println!("All data in {} is removed.", root.display());
+    Ok(())
+}
+
+fn ask(root: &Path) -> Result<(), Failure> {
+    let root = root.display().to_string();
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Declined(format!(
+            "nobody is there to ask; --yes removes all sites in {root} without asking"
+        )));
+    }
+    eprint!(
+        "This removes all sites, databases and files in {root}, for good.\nType the path to go on: "
+    );
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    if line.trim() == root {
+        return Ok(());
+    }
+    Err(Failure::Declined("not the path; nothing is removed".to_owned()))
+}

@@ -1,0 +1,43 @@
+//! `aipress tenant show`.
+
+use aipress_api::TenantView;
+use aipress_api::client::ApiClient;
+use time::format_description::well_known::Rfc3339;
+
+use crate::args::Output;
+use crate::exit::Failure;
+use crate::output;
+
+/// Shows one site.
+pub(super) async fn run(client: &ApiClient, tenant: &str, output: Output) -> Result<(), Failure> {
+    let tenant = client.tenant_fetch(tenant).await?;
+    output::print(output, &tenant, table)?;
+    Ok(())
+}
+
+/// The site for people.
+pub(super) fn table(tenant: &TenantView) -> String {
+    let time = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
+    let slot = tenant.slot.map_or_else(String::new, |slot| format!(", slot {slot}"));
+    let progress = if tenant.generation == tenant.observed_generation {
+        String::new()
+    } else {
+        format!(" (on its way to {})", tenant.desired.as_str())
+    };
+    output::fields(&[
+        ("Name", tenant.name.clone()),
+        ("Uid", tenant.uid.to_string()),
+        ("State", format!("{}{progress}", tenant.state)),
+        ("Message", tenant.message.clone().unwrap_or_default()),
+        ("URL", tenant.url.clone()),
+        ("Title", tenant.spec.wordpress.title.clone().unwrap_or_default()),
+        ("Tier", tenant.spec.tier.to_string()),
+        ("WordPress", tenant.wordpress_version.clone().unwrap_or_default()),
+        ("Region", tenant.spec.region.clone().unwrap_or_default()),
+        ("Shard", tenant.shard.as_ref().map_or_else(String::new, |shard| format!("{shard}{slot}"))),
+        ("Generation", tenant.generation.to_string()),
+        ("Created", time(tenant.created_at)),
+        ("Updated", time(tenant.updated_at)),
+        ("Deleted", tenant.deleted_at.map_or_else(String::new, time)),
+    ])
+}

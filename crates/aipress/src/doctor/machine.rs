@@ -1,0 +1,139 @@
+//! What the machine has: programs, user, disk, port.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use aipress_drivers::DataPaths;
+use aipress_drivers::local::fpm::PhpInstall;
+use aipress_drivers::local::fpm::is_confined;
+use aipress_drivers::local::mariadb::MariadbOptions;
+use aipress_drivers::local::redis::RedisOptions;
+
+use crate::core;
+use crate::data;
+use crate::doctor::Check;
+use crate::settings::Settings;
+
+/// Below this much free disk the platform is in danger, in bytes.
+const DISK_NEEDED: u64 = 2_000_000_000;
+/// Open files that a process should be allowed.
+const FILES_NEEDED: u64 = 4_096;
+/// What installs everything that is missing.
+const INSTALL: &str = "`make up` installs it (or `sudo scripts/install` alone)";
+
+/// All of them.
+pub(super) fn checks(paths: &DataPaths, settings: &Settings) -> Vec<Check> {
+    vec![
+        user(),
+        program("MariaDB", MariadbOptions::detect().map(|found| shown(&found.mariadbd))),
+        program("Redis", RedisOptions::detect().map(|found| shown(&found.redis_server))),
+        program(
+            "PHP",
+            PhpInstall::detect().map(|php| format!("{} {}", shown(&php.fpm), php.version)),
+        ),
+        confinement(),
+        cores(paths),
+        disk(paths),
+        files(),
+        port(paths, settings),
+    ]
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn user() -> Check {
+    if data::is_root() {
+        return Check::good("user", "root: each site gets a Unix user of its own");
+    }
+    Check::warning(
+        "user",
+        "not root: all sites run as this one user and are NOT isolated from each other",
+        "run `make up` as root to isolate sites",
+    )
+}
+
+fn program<E: std::fmt::Display>(name: &str, found: Result<String, E>) -> Check {
+    match found {
+        Ok(what) => Check::good(name, what),
+        Err(error) => Check::bad(name, error.to_string(), INSTALL),
+    }
+}
+
+fn confinement() -> Check {
+    let name = "confinement";
+    if !data::is_root() {
+        return Check::warning(name, "PHP may load native code of a site", "run `make up` as root");
+    }
+    if is_confined() {
+        return Check::good(name, "PHP loads no code from where a site can write");
+    }
+    Check::warning(
+        name,
+        "this machine allows no mount namespaces: a site that loads native code into PHP could \
+         reach its shard's other sites",
+        "give the container CAP_SYS_ADMIN, or host untrusted sites elsewhere",
+    )
+}
+
+fn cores(paths: &DataPaths) -> Check {
+    let name = "WordPress";
+    match core::store(paths).list() {
+        Ok(cores) if cores.is_empty() => Check::warning(
+            name,
+            "no core is there yet",
+            "`aipress up` gets the newest, `aipress core fetch VERSION` any other",
+        ),
+        Ok(cores) => {
+            let versions: Vec<String> =
+                cores.iter().map(|core| core.manifest.version.to_string()).collect();
+            Check::good(name, versions.join(", "))
+        }
+        Err(error) => Check::bad(name, error.to_string(), "see that the data folder is readable"),
+    }
+}
+
+fn disk(paths: &DataPaths) -> Check {
+    let name = "disk";
+    // The folder may not be there yet: ask its first parent that is.
+    let place = paths.root().ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(place) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let found = format!("{:.1} GB free in {}", free as f64 / 1e9, place.display());
+            if free >= DISK_NEEDED {
+                Check::good(name, found)
+            } else {
+                Check::bad(name, found, "free some, or choose another folder with --data")
+            }
+        }
+        Err(error) => Check::bad(name, error.to_string(), "see that the data folder is readable"),
+    }
+}
+
+fn files() -> Check {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
+    let found = format!("{most} open files a process");
+    if most >= FILES_NEEDED {
+        return Check::good("limits", found);
+    }
+    Check::warning("limits", found, "raise the hard limit (`ulimit -Hn`) before `aipress up`")
+}
+
+fn port(paths: &DataPaths, settings: &Settings) -> Check {
+    let name = "port";
+    let listen = settings.listen;
+    if paths.run().join("supervisor.sock").exists() {
+        return Check::good(name, format!("{listen}, held by the platform"));
+    }
+    match TcpListener::bind(listen) {
+        Ok(_) => Check::good(name, format!("{listen} is free")),
+        Err(error) => Check::bad(
+            name,
+            format!("{listen}: {error}"),
+            "`aipress up` says who has it; give another one with --listen",
+        ),
+    }
+}

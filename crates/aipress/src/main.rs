@@ -1,0 +1,71 @@
+//! The `aipress` binary: one verb for each role and for each thing that a person does. `main`
+//! parses, sets up logging and calls one of them; arguments, variables and files of configuration
+//! are read in this crate only.
+
+mod args;
+mod clean_data;
+mod cli;
+mod core;
+mod data;
+mod doctor;
+mod down;
+mod exit;
+mod output;
+mod php_files;
+mod roles;
+mod settings;
+mod status;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::args::Verb;
+use crate::exit::Failure;
+
+fn main() -> ExitCode {
+    // First of all, before any thread or open file: the supervisor's way of becoming a unit.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == aipress_supervise::EXEC_VERB) {
+        return aipress_supervise::exec_unit();
+    }
+    let args = Args::parse();
+    let filter = std::env::var("AIPRESS_LOG").unwrap_or_else(|_| "info".to_owned());
+    if args.verb.is_service() {
+        aipress_kit::telemetry::init("aipress", &filter);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("aipress: the runtime does not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            failure.code()
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let data = args.data.as_deref();
+    match args.verb {
+        Verb::Up(up) => up::run(data, up).await,
+        Verb::Down => down::run(data).await,
+        Verb::Status => status::run(data, args.output).await,
+        Verb::Doctor(doctor) => doctor::run(data, &args.connect, doctor, args.output).await,
+        Verb::CleanData(clean) => clean_data::run(data, clean).await,
+        Verb::Core(verb) => core::run(data, verb, args.output).await,
+        Verb::Openapi => roles::openapi(),
+        Verb::Role(role) => roles::run(data, role).await,
+        Verb::Tenant(verb) => cli::tenant::run(data, &args.connect, verb, args.output).await,
+        Verb::Shard(verb) => cli::shard::run(data, &args.connect, verb, args.output).await,
+        Verb::Project(verb) => cli::project::run(data, &args.connect, verb, args.output).await,
+        Verb::Operation(verb) => cli::operation::run(data, &args.connect, verb, args.output).await,
+        Verb::Route(route) => cli::route::run(data, &args.connect, &route, args.output).await,
+    }
+}

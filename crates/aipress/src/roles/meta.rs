@@ -1,0 +1,41 @@
+//! The meta control plane.
+
+use aipress_kit::clock::Clock;
+use aipress_meta::Federation;
+use aipress_meta::MasterKey;
+use aipress_meta::MetaConfig;
+use aipress_meta::SiteUrls;
+use aipress_types::Secret;
+
+use crate::roles::Start;
+use crate::roles::socket;
+use crate::up::MASTER_KEY_VARIABLE;
+use crate::up::roles_file;
+
+/// Runs it.
+pub(super) async fn run(start: Start) -> anyhow::Result<()> {
+    let Start { paths, settings, lifecycle } = start;
+    let master_key = match std::env::var(MASTER_KEY_VARIABLE) {
+        Ok(hex) => MasterKey::Hex(Secret::new(hex)),
+        Err(_) => MasterKey::File(paths.master_key()),
+    };
+    let config = MetaConfig {
+        registry_path: paths.registry(),
+        master_key,
+        public: socket("public")?,
+        internal: socket("internal")?,
+        role_tokens: roles_file(&paths),
+        own_token: None,
+        federation: Federation { shards: settings.shards },
+        sites: SiteUrls {
+            scheme: "http".to_owned(),
+            base_domain: settings.base_domain.clone(),
+            public_port: settings.listen.port(),
+            console_host: settings.console_host.clone(),
+        },
+        admin_token_file: paths.admin_token(),
+        clock: Clock::system(),
+    };
+    aipress_meta::run(config, lifecycle).await?;
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! `config.json` of the data folder: what `aipress up` was told, remembered for the next time
+//! and read by every role.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use aipress_drivers::DataPaths;
+use aipress_drivers::UidPlan;
+use aipress_drivers::uids::DEFAULT_UID_BASE;
+use aipress_kit::durable;
+use anyhow::Context;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::args::Up;
+
+/// Shards on one machine at most.
+pub(crate) const MAX_SHARDS: u32 = 50;
+/// First Unix ids that may be chosen: above those of people and services.
+pub(crate) const UID_BASES: std::ops::RangeInclusive<u32> = 1_000..=1_000_000_000;
+
+/// The settings of one platform on one machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// Address that the edge listens on.
+    pub(crate) listen: SocketAddr,
+    /// Shards on this machine.
+    pub(crate) shards: u32,
+    /// First Unix id of the platform's users.
+    pub(crate) uid_base: u32,
+    /// Domain that sites are below.
+    pub(crate) base_domain: String,
+    /// Host of console and API.
+    pub(crate) console_host: String,
+    /// Region that the shards are in.
+    pub(crate) region: String,
+    /// WordPress core of new sites: a full version, chosen at the first `up`.
+    pub(crate) wordpress: Option<String>,
+    /// Whether edge and gateways log each request.
+    pub(crate) access_log: bool,
+    /// InnoDB's buffer pool of each shard's server, in MiB.
+    pub(crate) buffer_pool_mib: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            shards: 2,
+            uid_base: DEFAULT_UID_BASE,
+            base_domain: "localhost".to_owned(),
+            console_host: "console.localhost".to_owned(),
+            region: aipress_types::capacity::REGIONS[0].to_owned(),
+            wordpress: None,
+            access_log: true,
+            buffer_pool_mib: None,
+        }
+    }
+}
+
+impl Settings {
+    /// What is remembered; the defaults when nothing is.
+    ///
+    /// # Errors
+    /// When the file is there and can't be read or understood.
+    pub(crate) fn load(paths: &DataPaths) -> anyhow::Result<Self> {
+        Self::read(&paths.config())
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(anyhow::Error::from)
+                .and_then(Self::checked)
+                .with_context(|| format!("settings in {}", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).with_context(|| format!("settings in {}", path.display())),
+        }
+    }
+
+    /// Refuses figures that the command line would refuse.
+    fn checked(self) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            (1..=MAX_SHARDS).contains(&self.shards),
+            "shards is {}, must be 1 to {MAX_SHARDS}",
+            self.shards
+        );
+        anyhow::ensure!(
+            UID_BASES.contains(&self.uid_base),
+            "uidBase is {}, must be {} to {}",
+            self.uid_base,
+            UID_BASES.start(),
+            UID_BASES.end()
+        );
+        Ok(self)
+    }
+
+    /// What was told now goes over what is remembered.
+    ///
+    /// # Errors
+    /// When it asks for what would lose or orphan something.
+    pub(crate) fn told(mut self, up: &Up, existing: bool) -> Result<Self, String> {
+        if let Some(listen) = up.listen {
+            self.listen = listen;
+        }
+        if let Some(shards) = up.shards {
+            if existing && shards < self.shards {
+                return Err(format!(
+                    "this platform has {} shards; taking one away is not available yet",
+                    self.shards
+                ));
+            }
+            self.shards = shards;
+        }
+        if let Some(base) = up.uid_base {
+            if existing && base != self.uid_base {
+                return Err(format!(
+                    "the files of this platform belong to users from {} on; --uid-base can only \
+                     be given at the first start",
+                    self.uid_base
+                ));
+            }
+            self.uid_base = base;
+        }
+        Ok(self)
+    }
+
+    /// Remembers.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub(crate) fn save(&self, paths: &DataPaths) -> anyhow::Result<()> {
+        let bytes = serde_json::to_vec_pretty(self)?;
+        let path = paths.config();
+        durable::write(&path, &bytes, 0o644).with_context(|| format!("write {}", path.display()))
+    }
+
+    /// Who runs as whom.
+    pub(crate) fn uids(&self) -> UidPlan {
+        UidPlan::detect(self.uid_base)
+    }
+
+    /// Address of the API, for people.
+    pub(crate) fn console_url(&self) -> String {
+        format!("http://{}", self.authority(&self.console_host))
+    }
+
+    /// Address of a site.
+    pub(crate) fn site_url(&self, name: &str) -> String {
+        format!("http://{}/", self.authority(&format!("{name}.{}", self.base_domain)))
+    }
+
+    fn authority(&self, host: &str) -> String {
+        match self.listen.port() {
+            80 => host.to_owned(),
+            port => format!("{host}:{port}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn up() -> Up {
+        Up {
+            listen: None,
+            shards: None,
+            uid_base: None,
+            wordpress: None,
+            detach: false,
+            no_hello: false,
+        }
+    }
+
+    #[test]
+    fn shards_and_users_of_a_platform_that_has_data_are_not_taken_away() {
+        let fewer = Up { shards: Some(1), ..up() };
+        assert!(Settings::default().told(&fewer, true).is_err());
+        assert_eq!(Settings::default().told(&fewer, false).unwrap().shards, 1);
+        let more = Up { shards: Some(3), ..up() };
+        assert_eq!(Settings::default().told(&more, true).unwrap().shards, 3);
+        let moved = Up { uid_base: Some(90_000), ..up() };
+        assert!(Settings::default().told(&moved, true).is_err());
+    }
+
+    #[test]
+    fn unknown_settings_are_errors_and_missing_ones_defaults() {
+        assert!(serde_json::from_str::<Settings>(r#"{"port":1}"#).is_err());
+        let some: Settings = serde_json::from_str(r#"{"shards":7}"#).unwrap();
+        assert_eq!(some, Settings { shards: 7, ..Settings::default() });
+    }
+
+    #[test]
+    fn figures_out_of_range_are_refused() {
+        let many = Settings { shards: 379_381, ..Settings::default() };
+        assert!(many.checked().is_err());
+        let none = Settings { shards: 0, ..Settings::default() };
+        assert!(none.checked().is_err());
+        let root = Settings { uid_base: 0, ..Settings::default() };
+        assert!(root.checked().is_err());
+        assert!(Settings::default().checked().is_ok());
+    }
+
+    #[test]
+    fn addresses_leave_out_the_port_of_http() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.console_url(), "http://console.localhost:8080");
+        settings.listen.set_port(80);
+        assert_eq!(settings.site_url("bakery"), "http://bakery.localhost/");
+    }
+}

@@ -1,0 +1,82 @@
+//! `aipress up`: starts the whole platform on this machine and supervises it.
+
+mod detach;
+mod first_site;
+mod ground;
+mod units;
+
+pub(crate) use ground::roles_file;
+pub(crate) use units::MASTER_KEY_VARIABLE;
+
+use std::path::Path;
+
+use aipress_drivers::DataPaths;
+use aipress_kit::lifecycle::Lifecycle;
+use aipress_supervise::InstanceLock;
+use aipress_supervise::LockError;
+use aipress_supervise::OpenError;
+use aipress_supervise::Options;
+use aipress_supervise::SocketError;
+use aipress_supervise::Supervisor;
+use anyhow::Context;
+
+use crate::args::Up;
+use crate::data;
+use crate::exit::Failure;
+use crate::settings::Settings;
+
+/// Runs in the foreground until a signal, or starts that in the background and waits until
+/// everything is up.
+pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
+    let paths = data::paths(data)?;
+    if up.detach {
+        return detach::run(&paths, &up).await;
+    }
+    let lock = InstanceLock::acquire(&paths.run()).map_err(locked)?;
+    if !data::is_root() {
+        eprintln!(
+            "WARNING: not root: every site runs as this one user, so sites are NOT isolated from \
+             each other. Run as root to give each site a Unix user of its own."
+        );
+    }
+    let existing = paths.config().exists();
+    let settings = Settings::load(&paths)?.told(&up, existing).map_err(Failure::Usage)?;
+    let ground = ground::lay(&paths, settings, up.wordpress.as_deref()).await?;
+    let options = Options::new(lock, units::all(&paths, &ground)?);
+    let supervisor = Supervisor::open(options).await.map_err(|error| not_opened(&error))?;
+    let lifecycle = Lifecycle::from_signals().context("listen to signals")?;
+    let ready = supervisor.handle();
+    let wanted = !up.no_hello;
+    let (site_paths, site_settings) = (paths.clone(), ground.settings.clone());
+    aipress_kit::tasks::spawn("first-site", async move {
+        first_site::ensure(&ready, &site_paths, &site_settings, wanted).await;
+    });
+    supervisor.run(lifecycle.drain).await.context("supervise")?;
+    Ok(())
+}
+
+fn locked(error: LockError) -> Failure {
+    match error {
+        LockError::Held { .. } => {
+            Failure::Usage(format!("{error} (`aipress status` looks, `aipress down` stops it)"))
+        }
+        error => Failure::Failed(error.into()),
+    }
+}
+
+/// A port that is taken is the most common reason: it gets the flag that changes it.
+fn not_opened(error: &OpenError) -> Failure {
+    let hint = match error {
+        OpenError::Socket { name, error: SocketError::Taken { .. }, .. } if name == "edge" => {
+            "\nGive another address with --listen, such as --listen 127.0.0.1:8081 (with make: \
+             make up UP=\"--listen 127.0.0.1:8081\")."
+        }
+        _ => "",
+    };
+    Failure::Failed(anyhow::anyhow!("{error}{hint}"))
+}
+
+/// Marker that the first site was made: a `hello` that somebody deleted does not come back.
+fn first_site_mark(paths: &DataPaths) -> std::path::PathBuf {
+    paths.root().join("first-site")
+}

@@ -1,0 +1,43 @@
+//! Two sites of one shard, one of them hostile: it runs any PHP it likes and gets nothing of its
+//! neighbour or of the platform. Each attack is shown to succeed once its guard is taken away.
+//!
+//! Only as root: without it sites are not isolated, which `rootless` proves to be said.
+
+mod attack;
+mod cache;
+mod database;
+mod files;
+mod guard;
+mod processes;
+mod sockets;
+
+use aipress_testkit::Platform;
+use aipress_testkit::PlatformOptions;
+
+use crate::options;
+use attack::Site;
+
+#[tokio::test]
+async fn a_site_gets_nothing_of_its_neighbour_unless_a_guard_is_taken_away() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can give each site a Unix user of its own");
+        return;
+    }
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let hostile = Site::new(&platform, "hostile").await;
+    let neighbour = Site::new(&platform, "neighbour").await;
+
+    files::nobody_elses_files(&platform, &hostile, &neighbour).await;
+    files::nobody_elses_files_through_the_gateway(&platform, &hostile, &neighbour).await;
+    sockets::no_socket_but_the_two_servers(&platform, &hostile).await;
+    processes::nothing_of_other_processes(&platform, &hostile, &neighbour).await;
+    processes::no_secret_where_others_could_see_it(&platform, &[&hostile, &neighbour]).await;
+    database::nobody_elses_rows(&platform, &hostile, &neighbour).await;
+    cache::nobody_elses_keys(&platform, &hostile, &neighbour).await;
+    files::nobody_elses_source_by_the_opcode_cache(&platform, &hostile, &neighbour).await;
+
+    // After all that the neighbour is as it was.
+    let home = platform.visitor("neighbour").get("/").await.with_status(200);
+    assert_eq!(home.title(), "Title of neighbour");
+    platform.has_clean_inventory().await;
+}

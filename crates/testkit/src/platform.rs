@@ -1,0 +1,410 @@
+//! One platform: its folder, its port, its Unix ids; started, driven and taken down.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::cli::Told;
+use crate::processes;
+use crate::processes::Process;
+use crate::status;
+use crate::status::Unit;
+use crate::wait::wait_until;
+use crate::wordpress::Admin;
+
+/// Folders of tests begin so; short, because Unix sockets are below.
+const PREFIX: &str = "aipress-e2e-";
+/// Longest that a command may take.
+const COMMAND: Duration = Duration::from_secs(180);
+/// Unix ids of one platform: base and three shards.
+const IDS: u32 = 400;
+/// First Unix id of all: nobody else's.
+const FIRST_ID: u32 = 10_000_000;
+
+/// What may differ between platforms.
+#[derive(Debug, Clone)]
+pub struct PlatformOptions {
+    /// The binary: `env!("CARGO_BIN_EXE_aipress")`.
+    pub binary: PathBuf,
+    /// Shards, 1 to 3.
+    pub shards: u32,
+    /// Whether the first site is made.
+    pub hello: bool,
+    /// As root: runs as another Unix user, who is nobody special.
+    pub unprivileged: bool,
+}
+
+impl PlatformOptions {
+    /// Two shards, no first site, this process's user.
+    pub fn new(binary: impl Into<PathBuf>) -> Self {
+        Self { binary: binary.into(), shards: 2, hello: false, unprivileged: false }
+    }
+}
+
+/// A platform of real processes.
+#[derive(Debug)]
+pub struct Platform {
+    folder: PathBuf,
+    options: PlatformOptions,
+    address: SocketAddr,
+    uid_base: u32,
+    user: Option<u32>,
+}
+
+impl Platform {
+    /// Lays out a platform without starting it.
+    ///
+    /// # Panics
+    /// When there is no place for it.
+    pub fn new(options: PlatformOptions) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        remove_leftovers();
+        let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = PathBuf::from(format!("/tmp/{PREFIX}{pid}-{count}"));
+        let uid_base = FIRST_ID + pid % 100_000 * 10 * IDS + count % 10 * IDS;
+        let user = (options.unprivileged && is_root()).then_some(uid_base);
+        for dir in ["", "faults", "home"] {
+            let dir = folder.join(dir);
+            fs::create_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(&dir, open).expect("open a folder");
+            std::os::unix::fs::chown(&dir, user, user).expect("hand over a folder");
+        }
+        // A build while the platform runs must not change it; a role that comes back would be new.
+        let binary = folder.join("aipress");
+        fs::hard_link(&options.binary, &binary)
+            .or_else(|_| fs::copy(&options.binary, &binary).map(drop))
+            .expect("the binary");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        Self { folder, address: free.expect("a free port"), uid_base, user, options }
+    }
+
+    /// Starts a platform and waits until all of it is up.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(options: PlatformOptions) -> Self {
+        let platform = Self::new(options);
+        platform.up().await.good();
+        platform
+    }
+
+    /// `aipress up --detach`.
+    pub async fn up(&self) -> Told {
+        let (listen, shards) = (self.address.to_string(), self.options.shards.to_string());
+        let base = self.uid_base.to_string();
+        let mut args = vec!["up", "--detach", "--listen", &listen, "--shards", &shards];
+        args.extend(["--uid-base", base.as_str()]);
+        if !self.options.hello {
+            args.push("--no-hello");
+        }
+        self.cli(&args).await
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// A file or folder below the data folder.
+    pub fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.data().join(below)
+    }
+
+    /// The folder that commands have as their home.
+    pub fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    /// The Unix user that the platform runs as, when that is not this process's.
+    pub fn user(&self) -> Option<u32> {
+        self.user
+    }
+
+    /// Where the edge listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs a command of the binary on this platform.
+    ///
+    /// # Panics
+    /// When it does not end within minutes.
+    pub async fn cli(&self, args: &[&str]) -> Told {
+        self.cli_in(args, &[]).await
+    }
+
+    /// The same with variables.
+    ///
+    /// # Panics
+    /// When it does not end within minutes.
+    pub async fn cli_in(&self, args: &[&str], variables: &[(&str, &str)]) -> Told {
+        let mut command = self.command();
+        command.args(args).envs(variables.iter().copied());
+        let shown = format!("aipress {}", args.join(" "));
+        let run = tokio::process::Command::from(command).kill_on_drop(true).output();
+        let output = tokio::time::timeout(COMMAND, run)
+            .await
+            .unwrap_or_else(|_| panic!("{shown}: not within {COMMAND:?}"));
+        Told::new(shown, &output.expect("run the binary"))
+    }
+
+    fn command(&self) -> Command {
+        let binary = self.folder.join("aipress");
+        let mut command = match self.user {
+            None => Command::new(binary),
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .arg(format!("--reuid={user}"))
+                    .arg(format!("--regid={user}"))
+                    .arg("--clear-groups")
+                    .arg(binary)
+                    .env("HOME", self.home());
+                command
+            }
+        };
+        for variable in ["AIPRESS_SERVER", "AIPRESS_TOKEN", "AIPRESS_TOKEN_FILE"] {
+            command.env_remove(variable);
+        }
+        command
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .env("AIPRESS_DATA", self.data())
+            .env("AIPRESS_FAULT_DIR", self.folder.join("faults"));
+        command
+    }
+
+    /// The units, as the supervisor sees them.
+    ///
+    /// # Panics
+    /// When the platform is not running.
+    pub async fn units(&self) -> Vec<Unit> {
+        let told = self.cli(&["status", "-o", "json"]).await;
+        status::units(&told.json())
+    }
+
+    /// One unit.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    pub async fn unit(&self, name: &str) -> Unit {
+        let units = self.units().await;
+        units.into_iter().find(|unit| unit.name == name).unwrap_or_else(|| panic!("no unit {name}"))
+    }
+
+    /// The process of a unit that runs.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn pid(&self, name: &str) -> i32 {
+        self.unit(name).await.pid.unwrap_or_else(|| panic!("{name} does not run"))
+    }
+
+    /// Waits until a unit runs in another process than `former` and is up.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub async fn back(&self, name: &str, former: i32) -> Unit {
+        wait_until(Duration::from_secs(60), &format!("{name} comes back"), async || {
+            let unit = self.unit(name).await;
+            let is_new = unit.ready && unit.pid.is_some_and(|pid| pid != former);
+            if is_new { Ok(unit) } else { Err(format!("{unit:?}")) }
+        })
+        .await
+    }
+
+    /// Kills the role that gets to this point next, once (`aipress_kit::faults`).
+    ///
+    /// # Panics
+    /// When the file can't be written.
+    pub fn kill_at(&self, point: &str) {
+        let path = self.folder.join("faults").join(point);
+        fs::write(&path, b"").expect("name a point");
+        // Roles that are not root remove it, too.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(self.folder.join("faults"), open).expect("open the folder of faults");
+    }
+
+    /// Whether a point was not reached yet.
+    pub fn is_armed(&self, point: &str) -> bool {
+        self.folder.join("faults").join(point).exists()
+    }
+
+    /// A visitor of the site `name`.
+    pub fn visitor(&self, name: &str) -> Browser {
+        Browser::new(self.address, format!("{name}.localhost:{}", self.address.port()))
+    }
+
+    /// A caller of the API with the first administrator's token.
+    ///
+    /// # Panics
+    /// When there is no token.
+    pub fn api(&self) -> Browser {
+        let token = fs::read_to_string(self.path("meta/admin-token")).expect("the admin token");
+        self.visitor("console").with("authorization", format!("Bearer {}", token.trim()))
+    }
+
+    /// Asks for a site and returns once that is acknowledged, with the tenant's uid.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn ask_for(&self, name: &str) -> String {
+        let body =
+            json!({"name": name, "spec": {"wordpress": {"title": format!("Title of {name}")}}});
+        let answer = self.api().json("POST", "/v1/tenants", &body).await.with_status(202);
+        answer.as_json()["tenant"]["uid"].as_str().expect("uid of the tenant").to_owned()
+    }
+
+    /// Makes a site and gives its uid.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub async fn create(&self, name: &str) -> String {
+        let title = format!("Title of {name}");
+        self.cli(&["tenant", "create", name, "--title", &title]).await.good();
+        self.tenant(name).await["uid"].as_str().expect("uid").to_owned()
+    }
+
+    /// A site as the API shows it; null when there is none.
+    pub async fn tenant(&self, name: &str) -> Value {
+        let answer = self.api().get(&format!("/v1/tenants/{name}")).await;
+        if answer.status == 404 { Value::Null } else { answer.with_status(200).as_json() }
+    }
+
+    /// Waits until a site is in this state.
+    ///
+    /// # Panics
+    /// When it does not get there.
+    pub async fn reaches(&self, name: &str, state: &str) -> Value {
+        wait_until(Duration::from_secs(60), &format!("{name} is {state}"), async || {
+            // Meta may be what was killed.
+            let path = format!("/v1/tenants/{name}");
+            let answer = self.api().send("GET", &path, &[], "").await.map_err(|e| e.to_string())?;
+            if answer.status != 200 {
+                return Err(format!("{}: {}", answer.status, answer.text()));
+            }
+            let tenant = answer.as_json();
+            if tenant["state"] == state { Ok(tenant) } else { Err(tenant.to_string()) }
+        })
+        .await
+    }
+
+    /// Somebody signed in to the wp-admin of a site.
+    ///
+    /// # Panics
+    /// When that does not work.
+    pub async fn admin(&self, name: &str) -> Admin {
+        let link = self.cli(&["tenant", "login", name]).await.good().url("aipress_login=");
+        Admin::sign_in(self.visitor(name), &link).await
+    }
+
+    /// Everything that exists has a row that explains it, and the other way round.
+    ///
+    /// # Panics
+    /// With what has none.
+    pub async fn has_clean_inventory(&self) {
+        wait_until(Duration::from_secs(20), "a clean inventory", async || {
+            let told = self.cli(&["doctor", "--inventory"]).await;
+            if told.code == 0 {
+                return Ok(());
+            }
+            let wrong: Vec<&str> = told.out.lines().filter(|l| l.contains("ERROR")).collect();
+            Err(format!("{}\n{}", wrong.join("\n"), told.err))
+        })
+        .await;
+    }
+
+    /// The processes of this platform, the supervisor included.
+    pub fn processes(&self) -> Vec<Process> {
+        processes::of_platform(&self.folder, &(self.uid_base..self.uid_base + IDS))
+    }
+
+    /// Takes the platform down.
+    ///
+    /// # Panics
+    /// When a process is left.
+    pub async fn down(&self) {
+        self.cli(&["down"]).await.good();
+        assert_eq!(self.processes(), [], "processes are left after down");
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        if failed && std::env::var_os("AIPRESS_E2E_KEEP").is_some() {
+            eprintln!("kept: AIPRESS_DATA={} is still running", self.data().display());
+            return;
+        }
+        let _ = self.command().arg("down").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let left = self.processes();
+        end_all(|| self.processes());
+        if failed {
+            show_logs(&self.path("logs"));
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+        assert!(failed || left.is_empty(), "processes were left after down: {left:?}");
+    }
+}
+
+/// Ends what is left until nothing is.
+fn end_all(left: impl Fn() -> Vec<Process>) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let processes = left();
+        if processes.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        processes.iter().for_each(|process| processes::end_process(process.pid));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The last warnings of a failed platform, for whoever reads the test's output.
+fn show_logs(logs: &Path) {
+    for entry in fs::read_dir(logs).into_iter().flatten().flatten() {
+        let text = fs::read(entry.path()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let loud = |line: &&str| {
+            line.contains("WARN") || line.contains("ERROR") || line.contains("panicked")
+        };
+        let lines: Vec<&str> = text.lines().filter(loud).collect();
+        for line in &lines[lines.len().saturating_sub(5)..] {
+            let line: String = line.chars().take(300).collect();
+            eprintln!("{}: {line}", entry.file_name().display());
+        }
+    }
+}
+
+/// Ends and removes platforms of tests that were killed before they could do so themselves.
+fn remove_leftovers() {
+    for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
+        let name = entry.file_name().display().to_string();
+        let pid =
+            name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        let Some(pid) = pid.filter(|pid| !Path::new(&format!("/proc/{pid}")).exists()) else {
+            continue;
+        };
+        let first = FIRST_ID + pid % 100_000 * 10 * IDS;
+        let ids = first..first + 10 * IDS;
+        end_all(|| processes::of_platform(&entry.path(), &ids));
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
