@@ -1,0 +1,51 @@
+//! Files that are made from code and checked in, so that a change of them is
+//! seen in review. `--check` changes nothing and fails when one is stale.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::tree::{cargo, output, root};
+
+/// A file and the arguments of `aipress` that print it.
+struct Generator {
+    file: &'static str,
+    arguments: &'static [&'static str],
+}
+
+/// One line for each generated file.
+const GENERATORS: &[Generator] =
+    &[Generator { file: "openapi/meta.json", arguments: &["openapi"] }];
+
+/// Writes what is stale, or with `check` only says so.
+pub(crate) fn run(check: bool) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for generator in GENERATORS {
+        let fresh = print(generator).with_context(|| format!("generate {}", generator.file))?;
+        let path = root().join(generator.file);
+        if fs::read_to_string(&path).is_ok_and(|old| old == fresh) {
+            continue;
+        }
+        if check {
+            findings.push(format!("{}: stale; run `make generate`", generator.file));
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        }
+        fs::write(&path, fresh).with_context(|| format!("write {}", path.display()))?;
+        println!("{} written", generator.file);
+    }
+    Ok(findings)
+}
+
+fn print(generator: &Generator) -> Result<String> {
+    let command: &mut Command = &mut cargo();
+    command.args(["run", "--quiet", "--package", "aipress", "--"]).args(generator.arguments);
+    let mut text = output(command)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
