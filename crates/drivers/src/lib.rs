@@ -11,6 +11,7 @@
 pub mod cache;
 pub mod database;
 pub mod error;
+pub mod exec;
 pub mod files;
 pub mod layout;
 pub mod local;
@@ -34,6 +35,12 @@ pub use database::SiteState;
 pub use database::TemplateAccess;
 pub use database::TemplateSource;
 pub use error::DriverError;
+pub use exec::Exec;
+pub use exec::ExecCall;
+pub use exec::ExecChunk;
+pub use exec::ExecExit;
+pub use exec::ExecOutput;
+pub use exec::Program;
 pub use files::FileObject;
 pub use files::Files;
 pub use files::LoginToken;
@@ -61,7 +68,7 @@ pub enum Ensured {
     Kept,
 }
 
-/// The four drivers of one shard.
+/// The drivers of one shard.
 #[derive(Clone)]
 pub struct Drivers {
     /// Its database server.
@@ -72,4 +79,6 @@ pub struct Drivers {
     pub php: Arc<dyn Php>,
     /// Its folders.
     pub files: Arc<dyn Files>,
+    /// Commands in its sites' sandboxes.
+    pub exec: Arc<dyn Exec>,
 }

@@ -1,7 +1,11 @@
 //! What a tenant is asked to be. Checked here, purely; every complaint names its field.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
 
 use crate::capacity::REGIONS;
 use crate::tier::Tier;
@@ -43,6 +47,131 @@ pub struct TenantSpec {
     /// WordPress itself.
     #[serde(default)]
     pub wordpress: WordPressSpec,
+    /// PHP.
+    #[serde(default, skip_serializing_if = "PhpSpec::is_default")]
+    pub php: PhpSpec,
+    /// How much of the platform's machines the site uses.
+    #[serde(default, skip_serializing_if = "RuntimeSpec::is_default")]
+    pub runtime: RuntimeSpec,
+    /// Host names of the site beside its own below the platform's domain; the first is its main
+    /// address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// Plugins that must be there. Others that somebody installed in wp-admin are left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<PackageSpec>,
+    /// Themes that must be there; at most one is active.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub themes: Vec<PackageSpec>,
+    /// Production, or staging of another site.
+    #[serde(default, skip_serializing_if = "EnvironmentSpec::is_default")]
+    pub environment: EnvironmentSpec,
+    /// Variables that the site's PHP sees (`getenv()`); no place for secrets yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Database settings.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub database: Map<String, Value>,
+    /// Backup settings.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub backups: Map<String, Value>,
+    /// Page cache settings.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub cache: Map<String, Value>,
+    /// Hardening settings.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub security: Map<String, Value>,
+}
+
+/// What PHP is asked to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PhpSpec {
+    /// PHP version such as `8.2`; that of the shard when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// PHP settings (`php.ini` names), of a list of those that a site may set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+}
+
+/// How much of the platform's machines a site uses.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuntimeSpec {
+    /// PHP workers that are kept; the tier's when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_instances: Option<u32>,
+    /// PHP workers at once; the tier's when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_instances: Option<u32>,
+    /// A named set of settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+}
+
+/// A plugin or theme that a site is asked to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PackageSpec {
+    /// Its folder's name, as in the directory of WordPress.org: `akismet`.
+    pub name: String,
+    /// Exactly this version; the newest that can be had when it is first installed otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Where it comes from; the platform's mirror, then the directory of WordPress.org, when left
+    /// out. Otherwise `mirror`, `wordpress.org`, `sha256:<64 hex digits>` (a zip that was uploaded
+    /// to the mirror), or `https://…#sha256=<64 hex digits>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether it is switched on: yes when left out for a plugin, no for a theme.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+}
+
+/// What a site is for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EnvironmentSpec {
+    /// `production` or `staging`.
+    #[serde(default)]
+    pub kind: EnvironmentKind,
+    /// Name of the site that this one is a staging environment of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+/// Kind of an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvironmentKind {
+    /// What visitors see.
+    #[default]
+    Production,
+    /// Where changes are tried.
+    Staging,
+}
+
+impl PhpSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl RuntimeSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl EnvironmentSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What WordPress is asked to be.

@@ -4,6 +4,7 @@
 //! it. The driver structs only talk to what runs.
 
 pub mod beneath;
+pub mod exec;
 pub mod files;
 pub mod fpm;
 pub mod mariadb;
@@ -12,6 +13,7 @@ pub mod redis;
 use std::sync::Arc;
 
 pub use beneath::ensure_dir;
+pub use exec::LocalExec;
 pub use files::LocalFiles;
 pub use files::SeedFile;
 pub use fpm::PhpFpm;
@@ -50,5 +52,6 @@ pub fn open(
         cache: Arc::new(Redis::open(paths)?),
         php: Arc::new(PhpFpm::open(paths, ids, units)),
         files: Arc::new(LocalFiles::open(paths, ids, seed)?),
+        exec: Arc::new(LocalExec),
     })
 }

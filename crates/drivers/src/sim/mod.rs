@@ -6,6 +6,7 @@
 
 mod cache;
 mod database;
+mod exec;
 mod fault;
 mod files;
 mod php;
@@ -25,6 +26,8 @@ pub use fault::FaultKind;
 use self::fault::Plan;
 use crate::Drivers;
 use crate::error::DriverError;
+use crate::exec::ExecCall;
+use crate::exec::ExecOutput;
 use crate::files::SiteConfig;
 use crate::layout::Slot;
 
@@ -32,13 +35,19 @@ use crate::layout::Slot;
 const HANG_LIMIT: Duration = Duration::from_secs(30);
 
 /// The simulated machine of one shard.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct SimWorld {
     inner: Arc<Mutex<World>>,
 }
 
+impl std::fmt::Debug for SimWorld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimWorld").finish_non_exhaustive()
+    }
+}
+
 /// All state; small, for there may be a thousand.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct World {
     latency: Duration,
     plan: Plan,
@@ -48,7 +57,14 @@ struct World {
     workers: BTreeMap<Slot, u32>,
     /// Slots' own masters, each with how many are connected to it.
     masters: BTreeMap<Slot, u32>,
+    /// Commands that were run in sandboxes, in order.
+    commands: Vec<ExecCall>,
+    /// What they answer.
+    answers: Option<Answers>,
 }
+
+/// What a command answers.
+type Answers = Box<dyn Fn(&ExecCall) -> ExecOutput + Send>;
 
 impl SimWorld {
     /// A machine on which everything runs and nothing is there.
@@ -59,7 +75,13 @@ impl SimWorld {
     /// The drivers of this machine, for one life of the shard's control plane.
     pub fn drivers(&self) -> Drivers {
         let world = Arc::new(self.clone());
-        Drivers { database: world.clone(), cache: world.clone(), php: world.clone(), files: world }
+        Drivers {
+            database: world.clone(),
+            cache: world.clone(),
+            php: world.clone(),
+            files: world.clone(),
+            exec: world,
+        }
     }
 
     /// Lets every call take this long.
@@ -97,6 +119,16 @@ impl SimWorld {
     /// Ends a slot's own master, as somebody who was not asked would.
     pub fn kill_master(&self, slot: Slot) {
         self.lock().masters.remove(&slot);
+    }
+
+    /// Lets commands in sandboxes answer this.
+    pub fn answer_commands(&self, answers: impl Fn(&ExecCall) -> ExecOutput + Send + 'static) {
+        self.lock().answers = Some(Box::new(answers));
+    }
+
+    /// Commands that were run in sandboxes, in order.
+    pub fn commands(&self) -> Vec<ExecCall> {
+        self.lock().commands.clone()
     }
 
     /// What PHP would read in a slot.
