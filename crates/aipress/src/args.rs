@@ -1,6 +1,35 @@
-//! The command line: verbs, arguments, and the words of `--help`.
+//! The command line: flags of every verb, the verbs, and the words of `--help`. Each noun has a file
+//! of its own below `args/`; a verb is a line in an enum there.
 
-use std::net::SocketAddr;
+mod change;
+mod clean_data;
+mod core;
+mod doctor;
+mod operation;
+mod project;
+mod role;
+mod route;
+mod shard;
+mod tenant;
+mod up;
+
+pub(crate) use change::Guarded;
+pub(crate) use change::Plain;
+pub(crate) use change::Wait;
+pub(crate) use clean_data::CleanData;
+pub(crate) use core::CoreVerb;
+pub(crate) use doctor::Doctor;
+pub(crate) use operation::OperationVerb;
+pub(crate) use project::ProjectVerb;
+pub(crate) use role::Role;
+pub(crate) use route::Route;
+pub(crate) use shard::ShardVerb;
+pub(crate) use tenant::TenantCreate;
+pub(crate) use tenant::TenantList;
+pub(crate) use tenant::TenantUpdate;
+pub(crate) use tenant::TenantVerb;
+pub(crate) use up::Up;
+
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -96,279 +125,6 @@ impl Verb {
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Role(_)) || matches!(self, Self::Up(up) if !up.detach)
     }
-}
-
-/// `up`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Up {
-    /// Address that the edge listens on [default: 127.0.0.1:8080, or what it was before]
-    #[arg(long, value_name = "IP:PORT")]
-    pub(crate) listen: Option<SocketAddr>,
-    /// Shards on this machine, 50 sites each [default: 2, or what it was before]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::settings::MAX_SHARDS)))]
-    pub(crate) shards: Option<u32>,
-    /// First Unix id of the platform's users [default: 70000, or what it was before]
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u32).range(1000..=1_000_000_000))]
-    pub(crate) uid_base: Option<u32>,
-    /// WordPress core that new sites get [default: the newest stable one that can be had]
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) wordpress: Option<String>,
-    /// Start in the background; return when everything is up
-    #[arg(long, short)]
-    pub(crate) detach: bool,
-    /// Do not make the first site `hello`
-    #[arg(long)]
-    pub(crate) no_hello: bool,
-}
-
-/// `doctor`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Doctor {
-    /// List everything that exists beside the row that explains it
-    #[arg(long)]
-    pub(crate) inventory: bool,
-}
-
-/// `clean-data`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct CleanData {
-    /// Do not ask
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum CoreVerb {
-    /// List the versions that are there
-    List,
-    /// Get a version, such as 6.8; the newest without one
-    Fetch {
-        /// Version or branch
-        // The id `version` is that of clap's own `--version`.
-        #[arg(id = "core-version", value_name = "VERSION")]
-        version: Option<String>,
-    },
-}
-
-/// How a change is waited for.
-#[derive(Debug, Clone, Copy, ClapArgs)]
-pub(crate) struct Wait {
-    /// Wait for the end and show the steps (the default)
-    #[arg(long, overrides_with = "no_wait")]
-    pub(crate) wait: bool,
-    /// Return as soon as the change is recorded
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Seconds to wait at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub(crate) timeout: u64,
-}
-
-/// A change that asks to type the name.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Guarded {
-    /// Name or uid of the site
-    pub(crate) tenant: String,
-    /// Do not ask to type the name
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) wait: Wait,
-}
-
-/// A change that does not ask.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Plain {
-    /// Name or uid of the site
-    pub(crate) tenant: String,
-    #[command(flatten)]
-    pub(crate) wait: Wait,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum TenantVerb {
-    /// Make a site
-    Create(TenantCreate),
-    /// List sites
-    #[command(visible_alias = "ls")]
-    List(TenantList),
-    /// Show a site
-    Show {
-        /// Name or uid
-        tenant: String,
-    },
-    /// Change a site
-    Update(TenantUpdate),
-    /// Delete a site: its slot is freed, it can be undeleted for 7 days
-    #[command(visible_alias = "rm")]
-    Delete(Guarded),
-    /// Bring a deleted site back
-    Undelete(Plain),
-    /// Erase a deleted site for good
-    Erase(Guarded),
-    /// Stop serving a site; nothing is removed
-    Suspend(Guarded),
-    /// Serve a suspended site again
-    Resume(Plain),
-    /// Make a link that signs in to wp-admin once
-    Login {
-        /// Name or uid
-        tenant: String,
-        /// WordPress user [default: the first administrator]
-        #[arg(long)]
-        user: Option<String>,
-    },
-    /// Open a site in the browser, or print its address where there is none
-    Open {
-        /// Name or uid
-        tenant: String,
-    },
-}
-
-/// `tenant create`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct TenantCreate {
-    /// Name, for ever: 3 to 40 of a-z, 0-9 and -
-    pub(crate) name: String,
-    /// Title of the site [default: the name]
-    #[arg(long)]
-    pub(crate) title: Option<String>,
-    /// bronze, silver or gold
-    #[arg(long, default_value = "bronze")]
-    pub(crate) tier: aipress_types::Tier,
-    /// Region, such as europe-west1 [default: any]
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-    /// WordPress version, such as 6.8 [default: the platform's]
-    #[arg(long, value_name = "VERSION")]
-    pub(crate) wordpress: Option<String>,
-    /// Address of the first administrator
-    #[arg(long, value_name = "EMAIL")]
-    pub(crate) admin_email: Option<String>,
-    #[command(flatten)]
-    pub(crate) wait: Wait,
-}
-
-/// `tenant list`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct TenantList {
-    /// Only this state
-    #[arg(long)]
-    pub(crate) state: Option<String>,
-    /// Only this tier
-    #[arg(long)]
-    pub(crate) tier: Option<String>,
-    /// Only this shard
-    #[arg(long)]
-    pub(crate) shard: Option<String>,
-    /// Only names that begin so
-    #[arg(long, value_name = "PREFIX")]
-    pub(crate) name: Option<String>,
-    /// Order: name, createdAt or updatedAt; - before it turns it around
-    #[arg(long, allow_hyphen_values = true)]
-    pub(crate) sort: Option<String>,
-    /// At most so many
-    #[arg(long)]
-    pub(crate) limit: Option<usize>,
-}
-
-/// `tenant update`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct TenantUpdate {
-    /// Name or uid of the site
-    pub(crate) tenant: String,
-    /// bronze, silver or gold
-    #[arg(long)]
-    pub(crate) tier: Option<aipress_types::Tier>,
-    /// Any field of the spec, such as wordpress.version=6.8 (null takes it back to its default)
-    #[arg(long = "set", value_name = "FIELD=VALUE")]
-    pub(crate) set: Vec<String>,
-    #[command(flatten)]
-    pub(crate) wait: Wait,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum ShardVerb {
-    /// List shards
-    List,
-    /// Show a shard
-    Show {
-        /// Such as aipress-shard-001
-        shard: String,
-    },
-    /// Take no new sites on a shard
-    Cordon {
-        /// Such as aipress-shard-001
-        shard: String,
-    },
-    /// Take new sites on a shard again
-    Uncordon {
-        /// Such as aipress-shard-001
-        shard: String,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum ProjectVerb {
-    /// List projects
-    List,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum OperationVerb {
-    /// List operations, newest first
-    List {
-        /// Only those of this site
-        #[arg(long)]
-        tenant: Option<String>,
-        /// Only this state
-        #[arg(long)]
-        state: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// Show an operation
-    Show {
-        /// Its id
-        operation: String,
-    },
-    /// Follow an operation to its end
-    Watch {
-        /// Its id
-        operation: String,
-        /// Seconds to wait at most
-        #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-        timeout: u64,
-    },
-}
-
-/// `route`.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Route {
-    /// Name of the site (it need not exist with --shards)
-    pub(crate) name: String,
-    /// Print the home shard in a federation of this size, without asking anybody
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) shards: Option<u32>,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum Role {
-    /// The meta control plane
-    Meta,
-    /// The edge
-    Edge,
-    /// A shard's control plane
-    Shard {
-        /// Such as aipress-shard-001
-        id: aipress_types::ShardId,
-    },
-    /// A shard's gateway
-    Gateway {
-        /// Such as aipress-shard-001
-        id: aipress_types::ShardId,
-    },
 }
 
 #[cfg(test)]

@@ -1,0 +1,110 @@
+//! `tenant …`: sites.
+
+use clap::Args as ClapArgs;
+use clap::Subcommand;
+
+use crate::args::Guarded;
+use crate::args::Plain;
+use crate::args::Wait;
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum TenantVerb {
+    /// Make a site
+    Create(TenantCreate),
+    /// List sites
+    #[command(visible_alias = "ls")]
+    List(TenantList),
+    /// Show a site
+    Show {
+        /// Name or uid
+        tenant: String,
+    },
+    /// Change a site
+    Update(TenantUpdate),
+    /// Delete a site: its slot is freed, it can be undeleted for 7 days
+    #[command(visible_alias = "rm")]
+    Delete(Guarded),
+    /// Bring a deleted site back
+    Undelete(Plain),
+    /// Erase a deleted site for good
+    Erase(Guarded),
+    /// Stop serving a site; nothing is removed
+    Suspend(Guarded),
+    /// Serve a suspended site again
+    Resume(Plain),
+    /// Make a link that signs in to wp-admin once
+    Login {
+        /// Name or uid
+        tenant: String,
+        /// WordPress user [default: the first administrator]
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Open a site in the browser, or print its address where there is none
+    Open {
+        /// Name or uid
+        tenant: String,
+    },
+}
+
+/// `tenant create`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TenantCreate {
+    /// Name, for ever: 3 to 40 of a-z, 0-9 and -
+    pub(crate) name: String,
+    /// Title of the site [default: the name]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// bronze, silver or gold
+    #[arg(long, default_value = "bronze")]
+    pub(crate) tier: aipress_types::Tier,
+    /// Region, such as europe-west1 [default: any]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// WordPress version, such as 6.8 [default: the platform's]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) wordpress: Option<String>,
+    /// Address of the first administrator
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) admin_email: Option<String>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+/// `tenant list`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TenantList {
+    /// Only this state
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// Only this tier
+    #[arg(long)]
+    pub(crate) tier: Option<String>,
+    /// Only this shard
+    #[arg(long)]
+    pub(crate) shard: Option<String>,
+    /// Only names that begin so
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) name: Option<String>,
+    /// Order: name, createdAt or updatedAt; - before it turns it around
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// At most so many
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+}
+
+/// `tenant update`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TenantUpdate {
+    /// Name or uid of the site
+    pub(crate) tenant: String,
+    /// bronze, silver or gold
+    #[arg(long)]
+    pub(crate) tier: Option<aipress_types::Tier>,
+    /// Any field of the spec, such as wordpress.version=6.8 (null takes it back to its default)
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
