@@ -34,6 +34,7 @@ pub(super) async fn run(
                 locale: None,
                 admin_email: args.admin_email,
             },
+            ..TenantSpec::default()
         },
     };
     let accepted = client.tenant_create(&body).await?;
