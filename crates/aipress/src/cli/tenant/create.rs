@@ -27,7 +27,6 @@ pub(super) async fn run(
         spec: TenantSpec {
             tier: args.tier,
             region: args.region,
-            residency: None,
             wordpress: WordPressSpec {
                 version: args.wordpress,
                 title: args.title,
