@@ -1,6 +1,8 @@
-//! HTTP between roles: a server on an inherited socket, a client for `unix:` and `http:` URLs.
+//! HTTP between roles: a server on an inherited socket, a client for `unix:` and `http:` URLs; and
+//! a client for the world outside.
 
 mod client;
+pub mod outgoing;
 mod serve;
 
 pub use client::Client;
