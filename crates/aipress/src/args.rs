@@ -1,10 +1,15 @@
 //! The command line: flags of every verb, the verbs, and the words of `--help`. Each noun has a file
 //! of its own below `args/`; a verb is a line in an enum there.
 
+#[macro_use]
+mod examples;
+
 mod change;
 mod clean_data;
+mod completion;
 mod core;
 mod doctor;
+mod man;
 mod operation;
 mod project;
 mod role;
@@ -17,8 +22,11 @@ pub(crate) use change::Guarded;
 pub(crate) use change::Plain;
 pub(crate) use change::Wait;
 pub(crate) use clean_data::CleanData;
+pub(crate) use completion::Completion;
+pub(crate) use completion::Shell;
 pub(crate) use core::CoreVerb;
 pub(crate) use doctor::Doctor;
+pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
 pub(crate) use project::ProjectVerb;
 pub(crate) use role::Role;
@@ -37,10 +45,14 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
-/// Hosts WordPress sites: on this machine with `aipress up`, driven by the other verbs.
+/// Hosts WordPress sites: `aipress up` starts it here, the other verbs drive it.
 #[derive(Debug, Parser)]
 #[command(name = "aipress", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused, \
+#[command(after_help = "Examples:\n  \
+    aipress up --detach\n  \
+    aipress tenant create bakery --title Crumbs --tier silver\n  \
+    aipress tenant list\n\n\
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused, \
     5 not signed in or not allowed, 6 platform not reachable or failing, 7 not done in time, \
     8 declined at the question. See docs/CLI.md.")]
 pub(crate) struct Args {
@@ -86,32 +98,81 @@ pub(crate) enum Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Start the platform on this machine
+    #[command(after_help = examples![
+        "aipress up",
+        "aipress up --detach --listen 127.0.0.1:8081",
+        "aipress up --detach --shards 4 --wordpress 6.8",
+    ])]
     Up(Up),
     /// Stop the platform; data stays
+    #[command(after_help = examples!["aipress down"])]
     Down,
     /// Show what is running
+    #[command(after_help = examples![
+        "aipress status",
+        r#"aipress status -o json | jq ".units[].name""#,
+    ])]
     Status,
     /// Check what the platform needs and what is running, and say what to do
+    #[command(after_help = examples![
+        "aipress doctor",
+        "aipress doctor --inventory",
+    ])]
     Doctor(Doctor),
     /// Remove all data of a stopped platform (asks first)
+    #[command(after_help = examples![
+        "aipress down && aipress clean-data",
+        "aipress --data /tmp/try clean-data --yes",
+    ])]
     CleanData(CleanData),
     /// WordPress core versions on this machine
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        "aipress core list",
+        "aipress core fetch 6.8",
+    ])]
     Core(CoreVerb),
     /// Sites
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        r#"aipress tenant create bakery --title "Crumbs Bakery""#,
+        "aipress tenant list --state active",
+        "aipress tenant show bakery -o yaml",
+    ])]
     Tenant(TenantVerb),
     /// Shards: cells of 50 sites
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        "aipress shard list",
+        "aipress shard cordon aipress-shard-001",
+    ])]
     Shard(ShardVerb),
     /// Projects that shards live in
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples!["aipress project list"])]
     Project(ProjectVerb),
     /// Long-running changes
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        "aipress operation list --tenant bakery",
+        "aipress operation watch 0198c2f4-6a1e-7c3b-9d5f-2e8a4b6c1d03",
+    ])]
     Operation(OperationVerb),
     /// Show where a site lives, or would live
+    #[command(after_help = examples![
+        "aipress route bakery",
+        "aipress route bakery --shards 1000",
+    ])]
     Route(Route),
+    /// Print what makes a shell complete the verbs, flags and names of sites
+    #[command(after_help = examples![
+        "source <(aipress completion bash)",
+        "source <(aipress completion zsh)",
+        "aipress completion fish | source",
+        "aipress completion bash > /etc/bash_completion.d/aipress",
+    ])]
+    Completion(Completion),
+    /// Print a man page, or write all of them into a folder
+    #[command(after_help = examples![
+        "aipress man tenant create | man -l -",
+        "aipress man --dir /usr/local/share/man/man1",
+    ])]
+    Man(Man),
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
@@ -128,12 +189,4 @@ impl Verb {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
-    }
-}
+mod tests;

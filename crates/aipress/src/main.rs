@@ -5,11 +5,13 @@
 mod args;
 mod clean_data;
 mod cli;
+mod completion;
 mod core;
 mod data;
 mod doctor;
 mod down;
 mod exit;
+mod man;
 mod output;
 mod php_files;
 mod roles;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
     // First of all, before any thread or open file: the supervisor's way of becoming a unit.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == aipress_supervise::EXEC_VERB) {
         return aipress_supervise::exec_unit();
+    }
+    if completion::answer() {
+        return ExitCode::SUCCESS;
     }
     let args = Args::parse();
     let filter = std::env::var("AIPRESS_LOG").unwrap_or_else(|_| "info".to_owned());
@@ -60,6 +65,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Doctor(doctor) => doctor::run(data, &args.connect, doctor, args.output).await,
         Verb::CleanData(clean) => clean_data::run(data, clean).await,
         Verb::Core(verb) => core::run(data, verb, args.output).await,
+        Verb::Completion(args) => completion::run(&args),
+        Verb::Man(args) => man::run(&args),
         Verb::Openapi => roles::openapi(),
         Verb::Role(role) => roles::run(data, role).await,
         Verb::Tenant(verb) => cli::tenant::run(data, &args.connect, verb, args.output).await,

@@ -10,29 +10,61 @@ use crate::args::Wait;
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum TenantVerb {
     /// Make a site
+    #[command(after_help = examples![
+        "aipress tenant create bakery",
+        r#"aipress tenant create bakery --title "Crumbs Bakery" --tier silver"#,
+        "aipress tenant create shop --wordpress 6.8 --admin-email me@example.org",
+        "aipress tenant create shop --no-wait -o json | jq -r .id",
+    ])]
     Create(TenantCreate),
     /// List sites
-    #[command(visible_alias = "ls")]
+    #[command(visible_alias = "ls", after_help = examples![
+        "aipress tenant list",
+        "aipress tenant list --state active,failed --tier gold",
+        "aipress tenant list --name shop- --sort -createdAt --limit 20",
+    ])]
     List(TenantList),
     /// Show a site
+    #[command(after_help = examples![
+        "aipress tenant show bakery",
+        "aipress tenant show bakery -o yaml",
+    ])]
     Show {
         /// Name or uid
         tenant: String,
     },
     /// Change a site
+    #[command(after_help = examples![
+        "aipress tenant update bakery --tier gold",
+        "aipress tenant update bakery --set wordpress.version=6.8",
+    ])]
     Update(TenantUpdate),
     /// Delete a site: its slot is freed, it can be undeleted for 7 days
-    #[command(visible_alias = "rm")]
+    #[command(visible_alias = "rm", after_help = examples![
+        "aipress tenant delete bakery",
+        "aipress tenant delete bakery --yes --no-wait",
+    ])]
     Delete(Guarded),
     /// Bring a deleted site back
+    #[command(after_help = examples!["aipress tenant undelete bakery"])]
     Undelete(Plain),
     /// Erase a deleted site for good
+    #[command(after_help = examples![
+        "aipress tenant erase bakery",
+        "aipress tenant erase bakery --yes",
+    ])]
     Erase(Guarded),
     /// Stop serving a site; nothing is removed
+    #[command(after_help = examples!["aipress tenant suspend bakery"])]
     Suspend(Guarded),
     /// Serve a suspended site again
+    #[command(after_help = examples!["aipress tenant resume bakery"])]
     Resume(Plain),
     /// Make a link that signs in to wp-admin once
+    #[command(after_help = examples![
+        "aipress tenant login bakery",
+        "aipress tenant login bakery --user anna",
+    ])]
     Login {
         /// Name or uid
         tenant: String,
@@ -41,6 +73,7 @@ pub(crate) enum TenantVerb {
         user: Option<String>,
     },
     /// Open a site in the browser, or print its address where there is none
+    #[command(after_help = examples!["aipress tenant open bakery"])]
     Open {
         /// Name or uid
         tenant: String,

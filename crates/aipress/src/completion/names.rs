@@ -1,0 +1,62 @@
+//! Names that the platform knows, asked for while a person waits at a half-typed word: a short
+//! time, one page, and silence when anything goes wrong.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aipress_api::client::ListQuery;
+use clap::CommandFactory;
+use clap::FromArgMatches;
+
+use crate::args::Args;
+use crate::args::Connect;
+use crate::cli::connect;
+
+/// Longest that a key press waits.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Most names that are offered.
+const MOST: usize = 200;
+
+/// Names of sites that begin so.
+pub(super) fn sites(beginning: &str) -> Vec<String> {
+    let query = ListQuery::default().with("q", Some(beginning)).with("limit", Some(MOST));
+    ask(async |client| {
+        let page = client.tenant_list(&query).await.ok()?;
+        Some(page.items.into_iter().map(|tenant| tenant.name).collect())
+    })
+}
+
+/// Names of shards that begin so.
+pub(super) fn shards(beginning: &str) -> Vec<String> {
+    let query = ListQuery::default().with("limit", Some(MOST));
+    ask(async |client| {
+        let page = client.shard_list(&query).await.ok()?;
+        let names = page.items.into_iter().map(|shard| shard.id);
+        Some(names.filter(|name| name.starts_with(beginning)).collect())
+    })
+}
+
+fn ask(
+    question: impl AsyncFnOnce(aipress_api::client::ApiClient) -> Option<Vec<String>>,
+) -> Vec<String> {
+    let answer = || {
+        let (data, connect) = asked_for()?;
+        let client = connect::client(data.as_deref(), &connect).ok()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, question(client)).await.ok()? })
+    };
+    answer().unwrap_or_default()
+}
+
+/// Which platform the line that is being typed means. It is not whole yet, so the parser forgives
+/// what is missing or unknown.
+fn asked_for() -> Option<(Option<PathBuf>, Connect)> {
+    let typed = std::env::args_os().skip_while(|word| word != "--").skip(1);
+    let matches = Args::command()
+        .ignore_errors(true)
+        .subcommand_required(false)
+        .try_get_matches_from(typed)
+        .ok()?;
+    let data = matches.try_get_one::<PathBuf>("data").ok().flatten().cloned();
+    Some((data, Connect::from_arg_matches(&matches).ok()?))
+}
