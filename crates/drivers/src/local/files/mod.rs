@@ -21,6 +21,7 @@ use aipress_types::TenantUid;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
+use self::trash::Condemned;
 use crate::Ensured;
 use crate::error::DriverError;
 use crate::files::FileObject;
@@ -52,6 +53,9 @@ pub struct LocalFiles {
     disk: Arc<Disk>,
     /// One change at a time: callers may overlap after a time-out.
     turn: Arc<Mutex<()>>,
+    /// One removal for good at a time, beside the changes: a site of many files must not hold up
+    /// the others of its shard.
+    removal: Arc<Mutex<()>>,
 }
 
 /// What the blocking work needs to know.
@@ -78,7 +82,7 @@ impl LocalFiles {
         ensure_dir(&paths.sites(), root, 0o711)?;
         ensure_dir(&paths.trash(), root, 0o700)?;
         let disk = Arc::new(Disk { paths: paths.clone(), ids, seed });
-        Ok(Self { disk, turn: Arc::new(Mutex::new(())) })
+        Ok(Self { disk, turn: Arc::default(), removal: Arc::default() })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -86,11 +90,20 @@ impl LocalFiles {
         what: &str,
         work: impl FnOnce(&Disk) -> Result<T, DriverError> + Send + 'static,
     ) -> Result<T, DriverError> {
+        self.in_turn(&self.turn, what, work).await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        turn: &Arc<Mutex<()>>,
+        what: &str,
+        work: impl FnOnce(&Disk) -> Result<T, DriverError> + Send + 'static,
+    ) -> Result<T, DriverError> {
         let disk = Arc::clone(&self.disk);
         let after = CALL_LIMIT;
         let timeout = || DriverError::Timeout { what: what.to_owned(), after };
         // The work keeps its turn until it really ends, also when nobody waits for it any more.
-        let turn = tokio::time::timeout(after, Arc::clone(&self.turn).lock_owned())
+        let turn = tokio::time::timeout(after, Arc::clone(turn).lock_owned())
             .await
             .map_err(|_| timeout())?;
         let task = tokio::task::spawn_blocking(move || {
@@ -141,7 +154,17 @@ impl Files for LocalFiles {
     }
 
     async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
-        self.blocking("erase site", move |disk| trash::erase(disk, uid)).await
+        let mut found = Ensured::Kept;
+        loop {
+            match self.blocking("erase site", move |disk| trash::condemn(disk, uid)).await? {
+                Condemned::Nothing => return Ok(found),
+                Condemned::Unfinished => return Ok(Ensured::Repaired),
+                Condemned::Waits => {}
+            }
+            found = Ensured::Repaired;
+            let remove = move |disk: &Disk| trash::remove_condemned(disk, uid);
+            self.in_turn(&self.removal, "erase site", remove).await?;
+        }
     }
 
     async fn write_login_token(
@@ -160,3 +183,6 @@ impl Files for LocalFiles {
         self.blocking("list folders", inventory::list).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,45 +64,62 @@ pub(super) fn restore(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<Restore
     Ok(done)
 }
 
-/// Removes a site's folder for good, from wherever it is.
-pub(super) fn erase(disk: &Disk, uid: TenantUid) -> Result<Ensured, DriverError> {
+/// Puts a site's folder where only its removal is left to do, from wherever it is; quick, however
+/// much is in it.
+pub(super) fn condemn(disk: &Disk, uid: TenantUid) -> Result<Condemned, DriverError> {
     let trash_path = disk.paths.trash();
     let fail = at("erase site", &trash_path);
     let trash = beneath::open_dir(&trash_path).map_err(&fail)?;
     let erasing = format!("{ERASING_PREFIX}{uid}");
-    let mut found = false;
-    loop {
-        found |= tree::remove(&trash, OsStr::new(&erasing)).map_err(&fail)?;
-        // The new name says that there is no way back, also to whoever reads it after a crash.
-        let from = if disk.paths.site(uid).exists() {
-            "sites"
-        } else if beneath::stat_at(&trash, &uid.to_string()).map_err(&fail)?.is_some() {
-            "trash"
-        } else {
-            break;
-        };
-        move_to_trash(disk, from, &uid.to_string(), &erasing)?;
+    // Also what an interrupted removal had moved up.
+    let names = beneath::names(&trash).map_err(&fail)?;
+    if names.iter().any(|name| *name == *erasing || tree::is_deep(name)) {
+        return Ok(Condemned::Waits);
     }
-    let sites = beneath::open_dir(&disk.paths.sites()).map_err(&fail)?;
-    let unfinished = format!("{}{uid}", super::site::NEW_PREFIX);
-    found |= tree::remove(&sites, OsStr::new(&unfinished)).map_err(&fail)?;
+    let from = if disk.paths.site(uid).exists() {
+        "sites"
+    } else if beneath::stat_at(&trash, &uid.to_string()).map_err(&fail)?.is_some() {
+        "trash"
+    } else {
+        let sites = beneath::open_dir(&disk.paths.sites()).map_err(&fail)?;
+        let unfinished = format!("{}{uid}", super::site::NEW_PREFIX);
+        let found = tree::remove(&sites, OsStr::new(&unfinished)).map_err(&fail)?;
+        return Ok(if found { Condemned::Unfinished } else { Condemned::Nothing });
+    };
+    // The new name says that there is no way back, also to whoever reads it after a crash.
+    rename_between(disk, from, "trash", &uid.to_string(), &erasing)?;
+    Ok(Condemned::Waits)
+}
+
+/// What [`condemn`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condemned {
+    /// A folder that waits for [`remove_condemned`].
+    Waits,
+    /// The beginning of a site that was never whole; it is gone now.
+    Unfinished,
+    /// Nothing.
+    Nothing,
+}
+
+/// Removes a condemned folder for good. Takes as long as there are files in it.
+pub(super) fn remove_condemned(disk: &Disk, uid: TenantUid) -> Result<(), DriverError> {
+    let trash_path = disk.paths.trash();
+    let fail = at("erase site", &trash_path);
+    let trash = beneath::open_dir(&trash_path).map_err(&fail)?;
+    tree::remove(&trash, OsStr::new(&format!("{ERASING_PREFIX}{uid}"))).map_err(&fail)?;
     for name in beneath::names(&trash).map_err(&fail)? {
-        if name.to_string_lossy().starts_with(tree::DEEP_PREFIX) {
+        if tree::is_deep(&name) {
             tree::remove(&trash, &name).map_err(&fail)?;
         }
     }
-    rustix::fs::fsync(&trash).map_err(|errno| fail(errno.into()))?;
-    Ok(if found { Ensured::Repaired } else { Ensured::Kept })
+    rustix::fs::fsync(&trash).map_err(|errno| fail(errno.into()))
 }
 
 /// Renames between `sites` and `trash` and makes both ends durable.
 fn rename(disk: &Disk, from: &str, name: &str, to_name: &str) -> Result<(), DriverError> {
     let to = if from == "sites" { "trash" } else { "sites" };
     rename_between(disk, from, to, name, to_name)
-}
-
-fn move_to_trash(disk: &Disk, from: &str, name: &str, to_name: &str) -> Result<(), DriverError> {
-    rename_between(disk, from, "trash", name, to_name)
 }
 
 fn rename_between(

@@ -59,6 +59,11 @@ struct Moved {
 /// Name of a directory that was moved up. A later removal of the same parent finds it by prefix.
 pub(crate) const DEEP_PREFIX: &str = ".deep-";
 
+/// Whether that is the name of a directory that was moved up.
+pub(crate) fn is_deep(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(DEEP_PREFIX)
+}
+
 fn deep_name(number: u32) -> OsString {
     OsString::from(format!("{DEEP_PREFIX}{}-{number}", std::process::id()))
 }
