@@ -10,6 +10,7 @@ pub mod secrets;
 pub mod shard;
 pub mod spec;
 pub mod state;
+pub mod strict;
 pub mod tier;
 
 pub use ids::AccountId;

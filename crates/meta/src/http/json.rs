@@ -2,6 +2,8 @@
 //! that is not known, the one that was probably meant.
 
 use aipress_types::FieldError;
+use aipress_types::strict;
+use aipress_types::strict::ReadError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,13 +22,24 @@ pub(crate) fn decode<T: Serialize + DeserializeOwned>(body: &[u8]) -> Result<T, 
     if body.iter().all(u8::is_ascii_whitespace) {
         return from_value(Value::Object(serde_json::Map::new()), "");
     }
-    let value: Value = serde_json::from_slice(body).map_err(|error| {
-        ApiError::new(
+    from_value(parse(body)?, "")
+}
+
+/// The body as JSON in which no name is given twice.
+pub(crate) fn parse(body: &[u8]) -> Result<Value, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = strict::read(&mut reader).and_then(|value| match reader.end() {
+        Ok(()) => Ok(value),
+        Err(error) => Err(ReadError::Format(error)),
+    });
+    read.map_err(|error| match error {
+        ReadError::Twice(pointer) => ApiError::field(&pointer, "is given twice: keep one of them"),
+        ReadError::TooMany => ApiError::new(&codes::INVALID_JSON, error.to_string()),
+        ReadError::Format(error) => ApiError::new(
             &codes::INVALID_JSON,
             format!("line {}, column {}: {}", error.line(), error.column(), kind(&error)),
-        )
-    })?;
-    from_value(value, "")
+        ),
+    })
 }
 
 /// A verb that takes nothing but an empty object.
@@ -217,8 +230,15 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_is_given_twice_is_refused() {
+        let found = complaints(r#"{"name":"abc","spec":{"tier":"gold","tier":"bronze"}}"#);
+        assert_eq!(found[0].0, "/spec/tier");
+        assert!(found[0].1.contains("twice"), "{found:?}");
+    }
+
+    #[test]
     fn what_is_no_json_is_400() {
-        for body in ["{", "nonsense", "{\"name\":}", "\u{0}"] {
+        for body in ["{", "nonsense", "{\"name\":}", "\u{0}", "{} {}"] {
             let error = decode::<TenantCreate>(body.as_bytes()).unwrap_err();
             assert_eq!(error.code(), "invalid_json", "{body}");
         }

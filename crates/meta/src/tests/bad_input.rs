@@ -41,6 +41,12 @@ async fn wrong_bodies_are_refused_with_pointers_and_nothing_is_made() {
             "/account",
         ),
         (json!({ "name": "bakery", "account": "x" }), "/account"),
+        (json!({ "name": "bakery", "spec": { "domains": ["a.example"] } }), "/spec/domains"),
+        (json!({ "name": "bakery", "spec": { "cache": { "ttl": 5 } } }), "/spec/cache"),
+        (
+            json!({ "name": "bakery", "spec": { "wordpress": { "version": 7.1 } } }),
+            "/spec/wordpress/version",
+        ),
     ];
     for (body, pointer) in cases {
         let answer = meta.post("/v1/tenants", body.clone()).await;

@@ -1,0 +1,137 @@
+//! Every field of a tenant document: what it does, or that it is not available yet. The one table
+//! behind the refusals of `check`, `docs/FIELDS.md`, and the tests that walk every field; a field
+//! of the schema that has no row here fails a test.
+
+use serde_json::Value;
+
+use super::FieldError;
+
+/// Whether a field does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It does what its row says.
+    Works,
+    /// It is refused wherever it is given; its row says what there is instead.
+    NotYet,
+}
+
+/// One field of a tenant document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// JSON pointer (RFC 6901) into the document; `*` stands for each item of a list and each
+    /// name of a map.
+    pub pointer: &'static str,
+    /// Whether it does something.
+    pub standing: Standing,
+    /// What it does; for one that is not available, what there is instead.
+    pub what: &'static str,
+    /// A value that it takes, or would take, as JSON.
+    pub example: &'static str,
+}
+
+const fn works(pointer: &'static str, example: &'static str, what: &'static str) -> Field {
+    Field { pointer, standing: Standing::Works, what, example }
+}
+
+const fn not_yet(pointer: &'static str, example: &'static str, what: &'static str) -> Field {
+    Field { pointer, standing: Standing::NotYet, what, example }
+}
+
+const WP_ADMIN_PACKAGES: &str = "install it in wp-admin";
+
+/// Every field, in the order of the document.
+pub const FIELDS: &[Field] = &[
+    works("/apiVersion", r#""aipress.io/v1""#, "the form of the document"),
+    works("/kind", r#""Tenant""#, "what the document is about"),
+    works("/metadata/name", r#""bakery""#, "the site's name, for ever; it is in its address"),
+    works("/spec/tier", r#""silver""#, "PHP workers, memory and price"),
+    works("/spec/region", r#""europe-west1""#, "where the site is placed; set once"),
+    works("/spec/residency", r#""europe-west1""#, "which region its data must not leave; set once"),
+    works("/spec/wordpress/version", r#""7.1""#, "WordPress's version"),
+    works("/spec/wordpress/title", r#""The Bakery""#, "the site's title; set once, at creation"),
+    works("/spec/wordpress/locale", r#""en_US""#, "its language; only en_US is available yet"),
+    works(
+        "/spec/wordpress/adminEmail",
+        r#""anna@example.org""#,
+        "address of the first administrator; set once, at creation",
+    ),
+    not_yet("/spec/php/version", r#""8.2""#, "a site runs the PHP of its shard"),
+    not_yet(
+        "/spec/php/settings",
+        r#"{"memory_limit":"128M"}"#,
+        "the platform's settings hold for every site",
+    ),
+    not_yet("/spec/runtime/minInstances", "1", "the tier says how many PHP workers are kept warm"),
+    not_yet(
+        "/spec/runtime/maxInstances",
+        "2",
+        "the tier says how many PHP workers there are at once",
+    ),
+    not_yet("/spec/runtime/profile", r#""shop""#, "the tier says how much a site uses"),
+    not_yet(
+        "/spec/domains",
+        r#"["www.example.org"]"#,
+        "a site answers at its name below the platform's domain",
+    ),
+    not_yet("/spec/plugins", r#"[{"name":"akismet"}]"#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/plugins/*/name", r#""akismet""#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/plugins/*/version", r#""5.3""#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/plugins/*/source", r#""mirror""#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/plugins/*/active", "true", WP_ADMIN_PACKAGES),
+    not_yet("/spec/themes", r#"[{"name":"twentytwentyfive"}]"#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/themes/*/name", r#""twentytwentyfive""#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/themes/*/version", r#""1.2""#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/themes/*/source", r#""mirror""#, WP_ADMIN_PACKAGES),
+    not_yet("/spec/themes/*/active", "true", WP_ADMIN_PACKAGES),
+    works(
+        "/spec/environment/kind",
+        r#""production""#,
+        "what the site is for; `staging` is not available yet",
+    ),
+    not_yet("/spec/environment/of", r#""bakery""#, "every site is a production site"),
+    not_yet("/spec/env", r#"{"SHOP_MODE":"live"}"#, "a plugin's settings belong into WordPress"),
+    not_yet(
+        "/spec/database",
+        r#"{"slowQueryMs":500}"#,
+        "the platform's settings hold for every site",
+    ),
+    not_yet(
+        "/spec/backups",
+        r#"{"schedule":"daily"}"#,
+        "back the data folder up (docs/OPERATIONS.md)",
+    ),
+    not_yet("/spec/cache", r#"{"ttlSeconds":60}"#, "no page is cached at the edge"),
+    not_yet("/spec/security", r#"{"xmlrpc":false}"#, "the platform's settings hold for every site"),
+];
+
+/// A complaint about each field that is given (is in `spec`, the spec as JSON) and is not
+/// available yet; pointers start with `base` in place of `/spec`.
+pub(super) fn not_available(spec: &Value, base: &str) -> Vec<FieldError> {
+    FIELDS
+        .iter()
+        .filter(|field| field.standing == Standing::NotYet)
+        .filter_map(|field| {
+            let below = field.pointer.strip_prefix("/spec")?;
+            let given = spec.pointer(below)?;
+            (!is_default(given)).then(|| refusal(field.pointer, &format!("{base}{below}")))?
+        })
+        .collect()
+}
+
+/// The refusal of the field of this row, at `pointer`.
+pub(super) fn refusal(row: &str, pointer: &str) -> Option<FieldError> {
+    let field = FIELDS.iter().find(|field| field.pointer == row)?;
+    let name = row.strip_prefix("/spec/").unwrap_or(row).replace('/', ".");
+    let what = field.what;
+    Some(FieldError::new(pointer, format!("`{name}` is not available yet; leave it out ({what})")))
+}
+
+/// What a field that was left out looks like.
+fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
