@@ -9,6 +9,7 @@ mod clean_data;
 mod completion;
 mod core;
 mod doctor;
+mod global;
 mod man;
 mod operation;
 mod project;
@@ -26,6 +27,10 @@ pub(crate) use completion::Completion;
 pub(crate) use completion::Shell;
 pub(crate) use core::CoreVerb;
 pub(crate) use doctor::Doctor;
+pub(crate) use global::Color;
+pub(crate) use global::Connect;
+pub(crate) use global::Global;
+pub(crate) use global::Output;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
 pub(crate) use project::ProjectVerb;
@@ -38,12 +43,8 @@ pub(crate) use tenant::TenantUpdate;
 pub(crate) use tenant::TenantVerb;
 pub(crate) use up::Up;
 
-use std::path::PathBuf;
-
-use clap::Args as ClapArgs;
 use clap::Parser;
 use clap::Subcommand;
-use clap::ValueEnum;
 
 /// Hosts WordPress sites: `aipress up` starts it here, the other verbs drive it.
 #[derive(Debug, Parser)]
@@ -56,43 +57,11 @@ use clap::ValueEnum;
     5 not signed in or not allowed, 6 platform not reachable or failing, 7 not done in time, \
     8 declined at the question. See docs/CLI.md.")]
 pub(crate) struct Args {
-    /// Data folder [default: /var/lib/aipress as root, ~/.local/share/aipress otherwise]
-    #[arg(long, global = true, env = "AIPRESS_DATA", value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-
-    /// How results are printed
-    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
-    pub(crate) output: Output,
-
     #[command(flatten)]
-    pub(crate) connect: Connect,
+    pub(crate) global: Global,
 
     #[command(subcommand)]
     pub(crate) verb: Verb,
-}
-
-/// How the API is reached.
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Connect {
-    /// Address of the API [default: that of the platform in the data folder]
-    #[arg(long, global = true, env = "AIPRESS_SERVER", value_name = "URL")]
-    pub(crate) server: Option<String>,
-
-    /// File with an API token; the variable AIPRESS_TOKEN holds one itself [default: the first
-    /// platform-admin's, below the data folder]
-    #[arg(long, global = true, env = "AIPRESS_TOKEN_FILE", value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people.
-    Table,
-    /// The API's own JSON.
-    Json,
-    /// The same as YAML.
-    Yaml,
 }
 
 #[derive(Debug, Subcommand)]

@@ -44,7 +44,8 @@ pub(crate) async fn run(
         CoreVerb::List => {
             let cores = store.list().context("list cores")?;
             let manifests: Vec<Manifest> = cores.into_iter().map(|core| core.manifest).collect();
-            output::print(output, &manifests, |manifests| table(manifests))?;
+            let nothing = "No WordPress yet; `aipress core fetch` gets the newest.";
+            output::list(output, &manifests, nothing, table)?;
         }
         CoreVerb::Fetch { version } => {
             let wanted: Wanted = version
@@ -52,7 +53,7 @@ pub(crate) async fn run(
                 .unwrap_or("default")
                 .parse()
                 .map_err(|error| Failure::Usage(format!("{error}")))?;
-            let say = |line: &str| eprintln!("  {line}");
+            let say = |line: &str| output::note(&format!("  {line}"));
             let core = store.ensure(&wanted, &php()?, &say).await.context("fetch WordPress")?;
             aipress_cores::install_config(&core.dir, &php_files::text("wp-config.php")?)
                 .context("configure WordPress")?;

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use aipress_api::client::ApiError;
 use aipress_kit::http::ClientError;
 
+use crate::output;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -49,7 +51,7 @@ impl Failure {
 
     /// Says it on standard error, with what to do where that is known.
     pub(crate) fn print(&self) {
-        eprintln!("aipress: {self}");
+        output::say_error(&self.to_string());
         match self {
             Self::Api(ApiError::Transport(ClientError::Connect { .. })) => {
                 eprintln!(

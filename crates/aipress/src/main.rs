@@ -21,9 +21,12 @@ mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::ColorChoice;
+use clap::CommandFactory;
+use clap::FromArgMatches;
 
 use crate::args::Args;
+use crate::args::Output;
 use crate::args::Verb;
 use crate::exit::Failure;
 
@@ -35,7 +38,15 @@ fn main() -> ExitCode {
     if completion::answer() {
         return ExitCode::SUCCESS;
     }
-    let args = Args::parse();
+    let args = parse();
+    let global = &args.global;
+    output::Look::new(
+        global.color,
+        global.quiet,
+        global.output == Output::Wide,
+        global.columns.clone(),
+    )
+    .install();
     let filter = std::env::var("AIPRESS_LOG").unwrap_or_else(|_| "info".to_owned());
     if args.verb.is_service() {
         aipress_kit::telemetry::init("aipress", &filter);
@@ -56,23 +67,44 @@ fn main() -> ExitCode {
     }
 }
 
+/// The arguments. Their own errors and help have colours as `--color` says, which is looked up
+/// before all of it is understood.
+fn parse() -> Args {
+    let words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let asked = words.iter().enumerate().find_map(|(at, word)| match word.as_str() {
+        "--color" => words.get(at + 1).map(String::as_str),
+        word => word.strip_prefix("--color="),
+    });
+    let choice = match asked {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    };
+    let matches = Args::command().color(choice).get_matches();
+    Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 async fn run(args: Args) -> Result<(), Failure> {
-    let data = args.data.as_deref();
-    match args.verb {
+    let Args { global, verb } = args;
+    let data = global.data.as_deref();
+    let output = global.output;
+    let connect = &global.connect;
+    match verb {
         Verb::Up(up) => up::run(data, up).await,
         Verb::Down => down::run(data).await,
-        Verb::Status => status::run(data, args.output).await,
-        Verb::Doctor(doctor) => doctor::run(data, &args.connect, doctor, args.output).await,
+        Verb::Status => status::run(data, output).await,
+        Verb::Doctor(doctor) => doctor::run(data, connect, doctor, output).await,
         Verb::CleanData(clean) => clean_data::run(data, clean).await,
-        Verb::Core(verb) => core::run(data, verb, args.output).await,
+        Verb::Core(verb) => core::run(data, verb, output).await,
         Verb::Completion(args) => completion::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Openapi => roles::openapi(),
         Verb::Role(role) => roles::run(data, role).await,
-        Verb::Tenant(verb) => cli::tenant::run(data, &args.connect, verb, args.output).await,
-        Verb::Shard(verb) => cli::shard::run(data, &args.connect, verb, args.output).await,
-        Verb::Project(verb) => cli::project::run(data, &args.connect, verb, args.output).await,
-        Verb::Operation(verb) => cli::operation::run(data, &args.connect, verb, args.output).await,
-        Verb::Route(route) => cli::route::run(data, &args.connect, &route, args.output).await,
+        Verb::Tenant(verb) => cli::tenant::run(data, connect, verb, output).await,
+        Verb::Shard(verb) => cli::shard::run(data, connect, verb, output).await,
+        Verb::Project(verb) => cli::project::run(data, connect, verb, output).await,
+        Verb::Operation(verb) => cli::operation::run(data, connect, verb, output).await,
+        Verb::Route(route) => cli::route::run(data, connect, &route, output).await,
     }
 }

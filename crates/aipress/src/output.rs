@@ -1,75 +1,67 @@
-//! How results are printed: a table for people, JSON or YAML for programs.
+//! How results are printed: a table for people, JSON, YAML or names for programs. Results go to
+//! standard output; progress, hints and errors to standard error.
+
+mod look;
+mod names;
+mod states;
+mod table;
+mod times;
+
+pub(crate) use look::Look;
+pub(crate) use look::note;
+pub(crate) use look::say;
+pub(crate) use look::say_error;
+pub(crate) use table::columns;
+pub(crate) use table::fields;
+pub(crate) use times::ago;
+pub(crate) use times::moment;
+pub(crate) use times::moment_in_full;
 
 use anyhow::Context;
 use serde::Serialize;
 
 use crate::args::Output;
+use crate::exit::Failure;
 
-/// Prints `value` as JSON or YAML, or else what `table` makes of it.
+/// Prints `value` as JSON, YAML or its name, or else what `table` makes of it.
 ///
 /// # Errors
-/// When it can't be written.
+/// When it can't be put so, or when `--columns` asked for what the table does not have.
 pub(crate) fn print<T: Serialize>(
     output: Output,
     value: &T,
     table: impl FnOnce(&T) -> String,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let text = match output {
-        Output::Table => table(value),
+        Output::Table | Output::Wide => {
+            let text = table(value);
+            match table::complaint() {
+                None => text,
+                Some(complaint) => return Err(Failure::Usage(complaint)),
+            }
+        }
         Output::Json => serde_json::to_string_pretty(value).context("encode JSON")? + "\n",
         Output::Yaml => serde_yaml_ng::to_string(value).context("encode YAML")?,
+        Output::Name => names::of(&serde_json::to_value(value).context("encode JSON")?)?,
     };
     say(&text);
     Ok(())
 }
 
-/// Writes to standard output; a reader that went away (`| head`) is no error.
-pub(crate) fn say(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Columns under headings, as wide as they must be.
-pub(crate) fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
+/// [`print`] for a list: for people, an empty one is `nothing` (what there is not, and what makes
+/// one) on standard error.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn list<T: Serialize>(
+    output: Output,
+    items: &[T],
+    nothing: &str,
+    table: impl FnOnce(&[T]) -> String,
+) -> Result<(), Failure> {
+    if items.is_empty() && output.is_for_people() {
+        note(nothing);
+        return Ok(());
     }
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut out = String::new();
-        for (cell, width) in cells.zip(&widths) {
-            out.push_str(&format!("{cell:<width$}  "));
-        }
-        out.trim_end().to_owned() + "\n"
-    };
-    let mut text = line(&mut headings.iter().copied());
-    for row in rows {
-        text.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    text
-}
-
-/// One thing, a field on each line; empty ones are left out.
-pub(crate) fn fields(fields: &[(&str, String)]) -> String {
-    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    fields
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("{name:<width$}  {value}\n"))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_they_must_be() {
-        let rows =
-            vec![vec!["ä".to_owned(), "x".to_owned()], vec!["long name".to_owned(), String::new()]];
-        assert_eq!(columns(&["NAME", "B"], &rows), "NAME       B\nä          x\nlong name\n");
-    }
+    print(output, &items, |items| table(items))
 }

@@ -64,11 +64,5 @@ fn row(unit: &UnitStatus) -> Vec<String> {
 
 fn ago(unix_ms: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = now.saturating_sub(Duration::from_millis(unix_ms)).as_secs();
-    match seconds {
-        0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
+    output::ago(now.saturating_sub(Duration::from_millis(unix_ms)).as_secs())
 }

@@ -22,6 +22,8 @@ pub(crate) enum TenantVerb {
         "aipress tenant list",
         "aipress tenant list --state active,failed --tier gold",
         "aipress tenant list --name shop- --sort -createdAt --limit 20",
+        "aipress tenant list --columns name,url",
+        "aipress tenant list -o name",
     ])]
     List(TenantList),
     /// Show a site

@@ -12,6 +12,7 @@ use aipress_types::StepState;
 use tokio::time::Instant;
 
 use crate::exit::Failure;
+use crate::output::Look;
 
 /// Between tries when the stream broke (meta restarts, say).
 const RETRY: Duration = Duration::from_millis(300);
@@ -79,6 +80,7 @@ fn outcome(operation: OperationView) -> Result<OperationView, Failure> {
 
 /// What was shown so far.
 struct Shown {
+    quiet: bool,
     terminal: bool,
     done: Vec<String>,
     waiting: Option<String>,
@@ -86,10 +88,18 @@ struct Shown {
 
 impl Shown {
     fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), done: Vec::new(), waiting: None }
+        Self {
+            quiet: Look::is_quiet(),
+            terminal: std::io::stderr().is_terminal(),
+            done: Vec::new(),
+            waiting: None,
+        }
     }
 
     fn show(&mut self, operation: &OperationView) {
+        if self.quiet {
+            return;
+        }
         for step in &operation.steps {
             if step.state == StepState::Succeeded && !self.done.contains(&step.name) {
                 let took = step.duration_ms.map_or_else(String::new, |ms| format!("  {ms} ms"));
@@ -121,7 +131,7 @@ impl Shown {
     }
 
     fn end(&self) {
-        if self.terminal {
+        if self.terminal && !self.quiet {
             eprint!("\r\x1b[2K");
             let _ = std::io::stderr().flush();
         }

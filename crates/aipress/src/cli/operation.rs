@@ -6,7 +6,6 @@ use std::time::Duration;
 use aipress_api::OperationView;
 use aipress_api::client::ApiClient;
 use aipress_api::client::ListQuery;
-use time::format_description::well_known::Rfc3339;
 
 use crate::args::Connect;
 use crate::args::OperationVerb;
@@ -30,7 +29,8 @@ pub(crate) async fn run(
     match verb {
         OperationVerb::List { tenant, state, limit } => {
             let operations = list(&client, tenant, state, limit).await?;
-            output::print(output, &operations, |operations| table(operations))?;
+            let nothing = "No operations yet: every change of a site is one.";
+            output::list(output, &operations, nothing, table)?;
         }
         OperationVerb::Show { operation } => {
             let operation = client.operation_fetch(&operation).await?;
@@ -79,7 +79,7 @@ fn table(operations: &[OperationView]) -> String {
                 operation.kind.clone(),
                 operation.tenant_name.clone(),
                 operation.state.as_str().to_owned(),
-                operation.created_at.format(&Rfc3339).unwrap_or_default(),
+                output::moment(operation.created_at),
             ]
         })
         .collect();
@@ -93,6 +93,7 @@ fn one(operation: &OperationView) -> String {
         ("Site", operation.tenant_name.clone()),
         ("State", operation.state.as_str().to_owned()),
         ("Actor", operation.actor.clone()),
+        ("Created", output::moment_in_full(operation.created_at)),
         ("URL", operation.url.clone().unwrap_or_default()),
         ("Error", operation.error.as_ref().map(ToString::to_string).unwrap_or_default()),
     ]);

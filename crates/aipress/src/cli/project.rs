@@ -30,7 +30,7 @@ pub(crate) async fn run(
             break;
         }
     }
-    output::print(output, &projects, |projects| {
+    output::list(output, &projects, "No projects yet.", |projects| {
         let rows: Vec<Vec<String>> = projects
             .iter()
             .map(|project| {

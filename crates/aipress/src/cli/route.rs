@@ -22,7 +22,7 @@ pub(crate) async fn run(
     if let Some(shards) = args.shards {
         let home = home_shard(&args.name, shards)
             .ok_or_else(|| Failure::Usage("a federation has at least one shard".into()))?;
-        return output::print(output, &home, |home| format!("{home}\n")).map_err(Into::into);
+        return output::print(output, &home, |home| format!("{home}\n"));
     }
     let route = connect::client(data, how)?.tenant_route(&args.name).await?;
     output::print(output, &route, |route| {

@@ -35,8 +35,12 @@ pub(crate) async fn run(
                     break;
                 }
             }
-            output::print(output, &shards, |shards| list(shards))?;
-            return Ok(());
+            return output::list(
+                output,
+                &shards,
+                "No shards have come up yet: `aipress status`.",
+                list,
+            );
         }
         ShardVerb::Show { shard } => client.shard_fetch(&shard).await?,
         ShardVerb::Cordon { shard } => {

@@ -147,7 +147,7 @@ fn show(snapshot: &Snapshot, up: &mut BTreeSet<String>, aloud: bool) {
 /// Whether every shard has reported itself healthy and the first site is made (or was, or is not
 /// wanted).
 async fn settled(paths: &DataPaths) -> bool {
-    let asked = Connect { server: None, token_file: None };
+    let asked = Connect::default();
     let Ok(client) = connect::client(Some(paths.root()), &asked) else { return false };
     let Ok(page) = client.shard_list(&ListQuery::default()).await else { return false };
     let Ok(settings) = Settings::load(paths) else { return false };

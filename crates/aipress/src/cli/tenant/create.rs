@@ -49,8 +49,8 @@ pub(super) async fn run(
     }
     follow::to_the_end(client, &operation, Duration::from_secs(wait.timeout)).await?;
     let tenant = client.tenant_fetch(&accepted.tenant.uid.to_string()).await?;
-    if output != Output::Table {
-        return output::print(output, &tenant, |_| String::new()).map_err(Into::into);
+    if !output.is_for_people() {
+        return output::print(output, &tenant, |_| String::new());
     }
     let link = client
         .tenant_login_link(&accepted.tenant.uid.to_string(), &LoginLinkCreate::default())

@@ -2,7 +2,6 @@
 
 use aipress_api::TenantView;
 use aipress_api::client::ApiClient;
-use time::format_description::well_known::Rfc3339;
 
 use crate::args::Output;
 use crate::exit::Failure;
@@ -11,13 +10,11 @@ use crate::output;
 /// Shows one site.
 pub(super) async fn run(client: &ApiClient, tenant: &str, output: Output) -> Result<(), Failure> {
     let tenant = client.tenant_fetch(tenant).await?;
-    output::print(output, &tenant, table)?;
-    Ok(())
+    output::print(output, &tenant, table)
 }
 
 /// The site for people.
 pub(super) fn table(tenant: &TenantView) -> String {
-    let time = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
     let slot = tenant.slot.map_or_else(String::new, |slot| format!(", slot {slot}"));
     let progress = if tenant.generation == tenant.observed_generation {
         String::new()
@@ -36,8 +33,8 @@ pub(super) fn table(tenant: &TenantView) -> String {
         ("Region", tenant.spec.region.clone().unwrap_or_default()),
         ("Shard", tenant.shard.as_ref().map_or_else(String::new, |shard| format!("{shard}{slot}"))),
         ("Generation", tenant.generation.to_string()),
-        ("Created", time(tenant.created_at)),
-        ("Updated", time(tenant.updated_at)),
-        ("Deleted", tenant.deleted_at.map_or_else(String::new, time)),
+        ("Created", output::moment_in_full(tenant.created_at)),
+        ("Updated", output::moment_in_full(tenant.updated_at)),
+        ("Deleted", tenant.deleted_at.map_or_else(String::new, output::moment_in_full)),
     ])
 }
