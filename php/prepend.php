@@ -11,7 +11,9 @@
  * - It cannot be undone: once set, PHP refuses to widen, empty or ini_restore() it in this request.
  * - The site's folder is found by the uid that the gateway routed to, not by a link whose target a
  *   worker may remember from its slot's former tenant. Without a uid there is no such folder.
- * - Without parameters (the command line has an empty DOCUMENT_ROOT) only this folder is left.
+ * - On the command line, where DOCUMENT_ROOT is empty, the core is AIPRESS_CORE_DIR of the environment,
+ *   which the platform sets for commands (drivers/src/local/exec). A visitor can't set it: all that
+ *   a visitor sends arrives as HTTP_*. Without both only this folder is left.
  * - Every path ends with a slash; without one it is the beginning of a name, and slots/1 would
  *   include slots/10.
  *
@@ -27,9 +29,16 @@ namespace AIPress;
 /** Confines this request. */
 function confine( array $server ): void {
 	$folders = array( __DIR__ . '/' );
+	$core    = $server['DOCUMENT_ROOT'] ?? '';
+	if ( 'cli' === PHP_SAPI && '' === $core ) {
+		$core = $server['AIPRESS_CORE_DIR'] ?? '';
+		if ( \is_string( $server['AIPRESS_WP_CLI_DIR'] ?? null ) ) {
+			$folders[] = $server['AIPRESS_WP_CLI_DIR'] . '/';
+		}
+	}
 	$is_deep = static fn( $path ) => \is_string( $path ) && 1 === \preg_match( '~^(/[^/]+){3}~', $path ); // dirname() is not to be "/".
-	if ( $is_deep( $server['DOCUMENT_ROOT'] ?? '' ) && $is_deep( $server['AIPRESS_SLOT_DIR'] ?? '' ) ) {
-		\array_unshift( $folders, \dirname( $server['DOCUMENT_ROOT'] ) . '/' ); // All versions of WordPress; asked for most.
+	if ( $is_deep( $core ) && $is_deep( $server['AIPRESS_SLOT_DIR'] ?? '' ) ) {
+		\array_unshift( $folders, \dirname( $core ) . '/' ); // All versions of WordPress; asked for most.
 		$folders[] = $server['AIPRESS_SLOT_DIR'] . '/';
 		if ( 1 === \preg_match( '/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/D', $server['AIPRESS_TENANT_UID'] ?? '' ) ) {
 			$folders[] = \dirname( $server['AIPRESS_SLOT_DIR'], 2 ) . "/sites/{$server['AIPRESS_TENANT_UID']}/";

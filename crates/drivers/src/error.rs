@@ -27,6 +27,14 @@ pub enum DriverError {
         /// What was seen.
         detail: String,
     },
+    /// As much as may run at once does; nothing was begun.
+    #[error("{what}: {detail}")]
+    Busy {
+        /// The step.
+        what: String,
+        /// What is being waited for.
+        detail: String,
+    },
     /// The step failed on the machine or in the server; it may work the next time.
     #[error("{what}: {detail}")]
     Failed {
@@ -68,7 +76,10 @@ impl DriverError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Unavailable { .. } | Self::Failed { .. } => true,
+            Self::Timeout { .. }
+            | Self::Unavailable { .. }
+            | Self::Busy { .. }
+            | Self::Failed { .. } => true,
             // A full disk or a missing mount is mended outside, and then it works.
             Self::Io { .. } => true,
             Self::Conflict { .. } | Self::Invalid { .. } => false,
@@ -91,6 +102,10 @@ impl DriverError {
         Self::Failed { what: what.into(), detail: detail.to_string() }
     }
 
+    pub(crate) fn busy(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Busy { what: what.into(), detail: detail.into() }
+    }
+
     pub(crate) fn unavailable(what: impl Into<String>, detail: impl ToString) -> Self {
         Self::Unavailable { what: what.into(), detail: detail.to_string() }
     }
@@ -106,6 +121,7 @@ mod tests {
         let cases = [
             (DriverError::Timeout { what: what(), after: Duration::from_secs(1) }, true),
             (DriverError::unavailable("x", "down"), true),
+            (DriverError::busy("x", "others run"), true),
             (DriverError::failed("x", "lock wait"), true),
             (DriverError::io("x", Path::new("/x"), io::Error::other("full")), true),
             (DriverError::conflict("x", "exists"), false),

@@ -17,6 +17,13 @@ use crate::layout::Slot;
 /// Most that [`ExecOutput`] keeps of each stream, in bytes.
 pub const OUTPUT_MAX: usize = 8 * 1024 * 1024;
 
+/// Longest time that a command may be given.
+pub const TIME_LIMIT_MAX: Duration = Duration::from_secs(3600);
+
+/// Time of a command of the platform's own, unless it says otherwise: WordPress loads within a
+/// second, a busy machine takes longer.
+pub const AGENT_TIME_LIMIT: Duration = Duration::from_secs(60);
+
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
@@ -39,8 +46,25 @@ pub struct ExecCall {
     pub args: Vec<String>,
     /// What it reads on its standard input.
     pub input: Bytes,
-    /// When it is killed with everything that it started.
+    /// When it is killed with everything that it started; at most [`TIME_LIMIT_MAX`].
     pub time_limit: Duration,
+    /// Width of the terminal that its output is shown on; `None` when it goes elsewhere.
+    pub columns: Option<u16>,
+}
+
+impl ExecCall {
+    /// A command of the platform's own agent, without input, within [`AGENT_TIME_LIMIT`].
+    pub fn agent(uid: TenantUid, slot: Slot, args: &[&str]) -> Self {
+        Self {
+            uid,
+            slot,
+            program: Program::Agent,
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            input: Bytes::new(),
+            time_limit: AGENT_TIME_LIMIT,
+            columns: None,
+        }
+    }
 }
 
 /// A piece of output as it comes.
@@ -86,7 +110,7 @@ impl ExecOutput {
 pub trait Exec: Send + Sync {
     /// Runs a command; its output goes to `output` as it comes (a full channel makes the command
     /// wait; a closed one ends it). When this returns, or is dropped, nothing that the command
-    /// started is left.
+    /// started is left. `Busy` when as many run as may.
     async fn run(
         &self,
         call: ExecCall,

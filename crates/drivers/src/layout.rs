@@ -151,6 +151,11 @@ impl DataPaths {
         self.root.join("php")
     }
 
+    /// The wp-cli archive that was configured, by checksum below.
+    pub fn wp_cli(&self) -> PathBuf {
+        self.root.join("wp-cli")
+    }
+
     /// Logs of the units.
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")

@@ -16,6 +16,8 @@ mod cache;
 mod conformance;
 #[path = "local/database.rs"]
 mod database;
+#[path = "local/exec.rs"]
+mod exec;
 #[path = "local/files.rs"]
 mod files;
 #[path = "local/machine.rs"]

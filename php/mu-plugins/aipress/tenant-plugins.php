@@ -16,6 +16,9 @@ const FOLDER = WP_CONTENT_DIR . '/mu-plugins';
 
 /** @return string[] Absolute paths in the order in which they are loaded. */
 function files(): array {
+	if ( defined( 'AIPRESS_SKIP_TENANT_PLUGINS' ) ) { // A command of agent.php with --skip-plugins.
+		return array();
+	}
 	$names = is_dir( FOLDER ) ? (array) scandir( FOLDER ) : array();
 	$names = array_filter( $names, static fn( $name ) => str_ends_with( (string) $name, '.php' ) );
 	return array_map( static fn( $name ) => FOLDER . '/' . $name, array_values( $names ) );

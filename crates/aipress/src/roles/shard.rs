@@ -58,9 +58,11 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         callers: vec![settings.uids().meta().uid, ids.gateway().uid],
         paths: of.clone(),
     };
+    let programs =
+        local::Programs { php: php.cli.clone(), php_dir: config.php_dir.clone(), wp_cli: None };
     let units = SupervisorUnits { run_dir: paths.run() };
     let parts = ShardParts {
-        drivers: local::open(&of, ids, Vec::new(), Arc::new(units))?,
+        drivers: local::open(&of, ids, Vec::new(), Arc::new(units), programs)?,
         cores: Arc::new(cores),
         clock: Clock::system(),
         listener: socket("control")?,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 pub use beneath::ensure_dir;
 pub use exec::LocalExec;
+pub use exec::Programs;
 pub use files::LocalFiles;
 pub use files::SeedFile;
 pub use fpm::PhpFpm;
@@ -37,7 +38,8 @@ pub(crate) fn ensure_shard_dirs(paths: &ShardPaths, ids: &ShardIds) -> Result<()
 }
 
 /// The drivers of a shard whose servers were prepared on this machine. `units` starts and ends
-/// those of its servers that run only when needed.
+/// those of its servers that run only when needed, `programs` are those of
+/// commands in its sites' sandboxes.
 ///
 /// # Errors
 /// When credentials of the administrators cannot be read.
@@ -46,12 +48,13 @@ pub fn open(
     ids: ShardIds,
     seed: Vec<SeedFile>,
     units: Arc<dyn UnitControl>,
+    programs: Programs,
 ) -> Result<Drivers, DriverError> {
     Ok(Drivers {
         database: Arc::new(MariaDb::open(paths)?),
         cache: Arc::new(Redis::open(paths)?),
         php: Arc::new(PhpFpm::open(paths, ids, units)),
         files: Arc::new(LocalFiles::open(paths, ids, seed)?),
-        exec: Arc::new(LocalExec),
+        exec: Arc::new(LocalExec::open(paths, ids, programs)),
     })
 }

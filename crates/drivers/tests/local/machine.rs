@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
@@ -79,7 +80,12 @@ impl Machine {
     }
 
     pub(crate) fn drivers_with(&self, units: Arc<dyn UnitControl>) -> Drivers {
-        local::open(&self.paths, self.ids, Vec::new(), units).unwrap()
+        let programs = local::Programs {
+            php: Some(PathBuf::from("/usr/bin/php")),
+            php_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../php"),
+            wp_cli: None,
+        };
+        local::open(&self.paths, self.ids, Vec::new(), units, programs).unwrap()
     }
 
     pub(crate) fn prepare_mariadb(&self) -> UnitCommand {

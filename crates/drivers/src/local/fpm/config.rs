@@ -366,7 +366,7 @@ fn write(
 }
 
 /// php.ini, the same for all masters of the shard.
-fn ini_file(paths: &ShardPaths) -> PathBuf {
+pub(in crate::local) fn ini_file(paths: &ShardPaths) -> PathBuf {
     paths.php().join("php.ini")
 }
 

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use crate::layout::ShardPaths;
 use crate::unit::UnitCommand;
 
-const UNSHARE: &str = "/usr/bin/unshare";
+pub(in crate::local) const UNSHARE: &str = "/usr/bin/unshare";
 
 /// Folders of the system that everybody can write, where they exist.
 const WORLD_WRITABLE: &[&str] = &[
@@ -32,7 +32,7 @@ const WORLD_WRITABLE: &[&str] = &[
 ];
 
 /// Mounts each folder before `--` onto itself with the flags, then becomes what is after it.
-const SCRIPT: &str = r#"
+pub(in crate::local) const SCRIPT: &str = r#"
 while [ "$1" != -- ]; do
   if [ -d "$1" ]; then
     mount --bind "$1" "$1"
@@ -65,19 +65,23 @@ pub(super) fn confined(command: UnitCommand, paths: &ShardPaths) -> UnitCommand 
     if !is_available() {
         return command;
     }
-    let own = [paths.sites(), paths.slots()];
-    // The data folder may itself be below one of these (a test's is in /tmp): the outer first.
-    let system = WORLD_WRITABLE.iter().map(PathBuf::from);
-    let folders = system.chain(own).map(|dir| shown(&dir));
     let mut args: Vec<String> =
         ["--mount", "--propagation", "private", "/bin/sh", "-ec", SCRIPT, "php-fpm"]
             .map(str::to_owned)
             .to_vec();
-    args.extend(folders);
+    args.extend(writable(paths));
     args.push("--".to_owned());
     args.push(shown(&command.program));
     args.extend(command.args);
     UnitCommand { program: PathBuf::from(UNSHARE), args, ..command }
+}
+
+/// What a slot's user can write, for [`SCRIPT`].
+pub(in crate::local) fn writable(paths: &ShardPaths) -> Vec<String> {
+    let own = [paths.sites(), paths.slots()];
+    // The data folder may itself be below one of these (a test's is in /tmp): the outer first.
+    let system = WORLD_WRITABLE.iter().map(PathBuf::from);
+    system.chain(own).map(|dir| shown(&dir)).collect()
 }
 
 fn shown(path: &Path) -> String {

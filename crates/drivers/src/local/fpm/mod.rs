@@ -3,10 +3,10 @@
 //! workers never do.
 
 mod config;
-mod confine;
+pub(in crate::local) mod confine;
 mod connections;
 mod install;
-mod processes;
+pub(in crate::local) mod processes;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ pub use config::OpenBasedir;
 pub use config::PING_PATH;
 pub use config::PhpFpmOptions;
 pub use config::basedir;
+pub(in crate::local) use config::ini_file;
 pub use config::own_command;
 pub use config::own_unit;
 pub use config::prepare;
