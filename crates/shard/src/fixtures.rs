@@ -1,7 +1,9 @@
-//! Intents for tests.
+//! Intents and visitors for tests.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
+use aipress_api::internal::SiteEntry;
 use aipress_types::DesiredState;
 use aipress_types::Secret;
 use aipress_types::TenantIntent;
@@ -9,6 +11,10 @@ use aipress_types::TenantSecrets;
 use aipress_types::TenantSpec;
 use aipress_types::TenantUid;
 use aipress_types::secrets::SALT_NAMES;
+use async_trait::async_trait;
+
+use crate::smoke::Visit;
+use crate::smoke::Visitor;
 
 /// An intent for a new active tenant of this name.
 pub(crate) fn intent(name: &str) -> TenantIntent {
@@ -31,5 +37,29 @@ pub(crate) fn intent(name: &str) -> TenantIntent {
             salts,
         },
         operation: None,
+    }
+}
+
+type Answer = Box<dyn Fn(&SiteEntry, &str) -> Visit + Send>;
+
+/// A visitor that gets what the test lays down, and a whole page otherwise.
+#[derive(Default)]
+pub(crate) struct Pages(pub(crate) Mutex<Option<Answer>>);
+
+/// A page of this status that is whole.
+pub(crate) fn page(status: u16) -> Visit {
+    Visit {
+        status,
+        content_type: "text/html".to_owned(),
+        body: format!("<html>{}</html>", "bread ".repeat(20)).into(),
+        is_whole: true,
+        stderr: String::new(),
+    }
+}
+
+#[async_trait]
+impl Visitor for Pages {
+    async fn visit(&self, site: &SiteEntry, path: &str) -> Visit {
+        self.0.lock().unwrap().as_ref().map_or_else(|| page(200), |answer| answer(site, path))
     }
 }

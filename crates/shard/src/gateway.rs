@@ -3,7 +3,7 @@
 //! the last one on disk.
 
 mod sinks;
-mod table;
+pub(crate) mod table;
 mod warm;
 
 use std::path::PathBuf;

@@ -16,6 +16,7 @@ mod plane;
 mod reconcilers;
 mod run;
 mod sites;
+pub mod smoke;
 mod steps;
 mod tenants;
 
@@ -27,3 +28,5 @@ pub use installer::WordPressInstaller;
 pub use run::ShardError;
 pub use run::ShardParts;
 pub use run::run;
+pub use smoke::FastCgiVisitor;
+pub use smoke::Visitor;

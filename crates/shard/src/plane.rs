@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
+use crate::smoke::Visitor;
 use crate::tenants::Tenants;
 
 /// How the shard is doing, as it last looked.
@@ -28,6 +29,7 @@ pub(crate) struct Plane {
     pub(crate) config: ShardConfig,
     pub(crate) drivers: Drivers,
     pub(crate) cores: Arc<dyn CoreSource>,
+    pub(crate) visitor: Arc<dyn Visitor>,
     pub(crate) clock: Clock,
     pub(crate) tenants: Tenants,
     /// Tenants to be looked at.

@@ -31,6 +31,7 @@ use crate::plane::Plane;
 use crate::reconcilers::health;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
+use crate::smoke::Visitor;
 use crate::tenants::Tenants;
 
 /// Tenants that are worked on at once.
@@ -56,6 +57,8 @@ pub struct ShardParts {
     pub drivers: Drivers,
     /// Where WordPress comes from.
     pub cores: Arc<dyn CoreSource>,
+    /// How it looks at its sites as a visitor does.
+    pub visitor: Arc<dyn Visitor>,
     /// The clock.
     pub clock: Clock,
     /// The control API's socket.
@@ -72,7 +75,7 @@ pub async fn run(
     lifecycle: Lifecycle,
 ) -> Result<(), ShardError> {
     let meta = Meta::new(&config);
-    let plane = Arc::new(open(config, parts.drivers, parts.cores, parts.clock)?);
+    let plane = Arc::new(open(config, parts.drivers, parts.cores, parts.visitor, parts.clock)?);
     for tenant in plane.tenants.list() {
         plane.queue.add(tenant.entry.intent.uid);
     }
@@ -101,6 +104,7 @@ pub(crate) fn open(
     config: ShardConfig,
     drivers: Drivers,
     cores: Arc<dyn CoreSource>,
+    visitor: Arc<dyn Visitor>,
     clock: Clock,
 ) -> Result<Plane, ShardError> {
     Sealer::ensure_key_file(&config.paths.key())?;
@@ -112,6 +116,7 @@ pub(crate) fn open(
         config,
         drivers,
         cores,
+        visitor,
         clock,
         tenants,
         queue: Arc::new(WorkQueue::new(BACKOFF)),

@@ -14,7 +14,8 @@ pub(crate) fn table(plane: &Plane) -> Vec<SiteEntry> {
     plane.tenants.list().iter().filter_map(|tenant| entry(plane, &tenant.entry)).collect()
 }
 
-fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
+/// A site that sits in a slot.
+pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
     let intent = &entry.intent;
     let slot = entry.slot.and_then(Slot::new)?;
     let state = match intent.desired {

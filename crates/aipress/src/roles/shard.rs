@@ -6,6 +6,7 @@ use aipress_drivers::UnixIds;
 use aipress_drivers::local;
 use aipress_drivers::local::fpm::PhpInstall;
 use aipress_kit::clock::Clock;
+use aipress_shard::FastCgiVisitor;
 use aipress_shard::LocalCores;
 use aipress_shard::ShardConfig;
 use aipress_shard::ShardParts;
@@ -64,6 +65,7 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
     let parts = ShardParts {
         drivers: local::open(&of, ids, Vec::new(), Arc::new(units), programs)?,
         cores: Arc::new(cores),
+        visitor: Arc::new(FastCgiVisitor { ids }),
         clock: Clock::system(),
         listener: socket("control")?,
     };

@@ -95,7 +95,8 @@ fn apply(entries: &[SiteEntry], ids: &ShardIds, sites: &SiteTable, warm: &Warm) 
     warm.replace(entries);
 }
 
-fn site(entry: &SiteEntry, ids: &ShardIds) -> Option<Site> {
+/// A site as the runtime serves it.
+pub(crate) fn site(entry: &SiteEntry, ids: &ShardIds) -> Option<Site> {
     let slot = Slot::new(entry.slot)?;
     let uid = entry.uid.to_string();
     let number = u16::try_from(entry.slot).ok()?;

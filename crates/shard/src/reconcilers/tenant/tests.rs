@@ -5,6 +5,7 @@ use super::*;
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
 use crate::core::ShardCore;
+use crate::fixtures::Pages;
 use crate::fixtures::intent;
 use crate::inventory;
 use crate::reconcilers::health;
@@ -120,9 +121,14 @@ impl Machine {
             gateway_url: String::new(),
             callers: Vec::new(),
         };
-        let plane =
-            crate::run::open(config, self.world.drivers(), Arc::new(Cores), Clock::system())
-                .unwrap();
+        let plane = crate::run::open(
+            config,
+            self.world.drivers(),
+            Arc::new(Cores),
+            Arc::new(Pages::default()),
+            Clock::system(),
+        )
+        .unwrap();
         // A gateway that takes every table at once.
         plane.sites_taken.send_replace(u64::MAX);
         Arc::new(plane)
