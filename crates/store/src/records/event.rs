@@ -42,6 +42,25 @@ pub struct EventFilter {
     pub tenant: Option<TenantUid>,
     /// Only this shard.
     pub shard: Option<ShardId>,
-    /// Only these kinds; empty for all.
+    /// Only these kinds: a word as it is, or one that ends in `*` for all that begin so; empty for
+    /// all.
     pub kinds: Vec<String>,
+}
+
+impl EventFilter {
+    /// Whether an event is wanted: the same as the registry's own reading of the filter.
+    pub fn fits(&self, event: &EventInsert) -> bool {
+        let seen = match (&self.accounts, event.account) {
+            (None, _) => true,
+            (Some(accounts), Some(account)) => accounts.contains(&account),
+            (Some(_), None) => false,
+        };
+        seen && self.tenant.is_none_or(|uid| event.tenant == Some(uid))
+            && self.shard.is_none_or(|shard| event.shard == Some(shard))
+            && (self.kinds.is_empty()
+                || self.kinds.iter().any(|kind| match kind.strip_suffix('*') {
+                    Some(prefix) => event.kind.starts_with(prefix),
+                    None => event.kind == *kind,
+                }))
+    }
 }

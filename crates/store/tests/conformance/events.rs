@@ -52,6 +52,11 @@ async fn filters_fit(registry: &Registry) {
     append(&store, &[full.clone(), event("shard.registered")]).await;
     let found = async |filter: EventFilter| -> Vec<u64> {
         let events = store.events_after(0, &filter, 10).await.unwrap();
+        let everything = store.events_after(0, &EventFilter::default(), 10).await.unwrap();
+        // In memory the filter means the same.
+        let fitting: Vec<_> =
+            everything.into_iter().filter(|record| filter.fits(&record.event)).collect();
+        assert_eq!(fitting, events);
         events.iter().map(|record| record.id).collect()
     };
     let all = EventFilter::default;
@@ -62,6 +67,14 @@ async fn filters_fit(registry: &Registry) {
     assert_eq!(found(EventFilter { accounts: Some(vec![]), ..all() }).await, [0_u64; 0]);
     let kinds = vec!["shard.registered".to_owned(), "other".to_owned()];
     assert_eq!(found(EventFilter { kinds, ..all() }).await, [2]);
+    let kinds = vec!["tenant.*".to_owned()];
+    assert_eq!(found(EventFilter { kinds, ..all() }).await, [1]);
+    let kinds = vec!["tenant.created".to_owned(), "sh*".to_owned()];
+    let either = EventFilter { kinds, ..all() };
+    assert_eq!(found(either.clone()).await, [1, 2]);
+    assert_eq!(found(EventFilter { tenant: Some(uid), ..either.clone() }).await, [1]);
+    assert_eq!(store.events_newest(&either, 1).await.unwrap()[0].id, 2);
+    assert_eq!(store.events_newest(&all(), 9).await.unwrap()[0].id, 1);
     let events = store.events_after(0, &all(), 1).await.unwrap();
     assert_eq!(events, [EventRecord { id: 1, event: full }]);
 }
@@ -79,4 +92,12 @@ async fn a_sweep_raises_the_floor(registry: &Registry) {
     assert_eq!(store.events_floor().await.unwrap(), 3);
     assert_eq!(store.events_after(0, &EventFilter::default(), 9).await.unwrap().len(), 1);
     assert_eq!(append(&store, &[event("next")]).await, [5]);
+    append(&store, &[event("6"), event("7"), event("8")]).await;
+    let mut txn = store.begin().await.unwrap();
+    assert_eq!(txn.events_sweep_beyond(9, 10).await.unwrap(), 0);
+    assert_eq!(txn.events_sweep_beyond(3, 1).await.unwrap(), 1);
+    assert_eq!(txn.events_sweep_beyond(3, 10).await.unwrap(), 1);
+    txn.commit().await.unwrap();
+    assert_eq!(store.events_floor().await.unwrap(), 5);
+    assert_eq!(store.events_after(0, &EventFilter::default(), 9).await.unwrap().len(), 3);
 }
