@@ -9,6 +9,7 @@ mod clean_data;
 mod completion;
 mod core;
 mod doctor;
+mod events;
 mod global;
 mod man;
 mod operation;
@@ -27,6 +28,7 @@ pub(crate) use completion::Completion;
 pub(crate) use completion::Shell;
 pub(crate) use core::CoreVerb;
 pub(crate) use doctor::Doctor;
+pub(crate) use events::Events;
 pub(crate) use global::Color;
 pub(crate) use global::Connect;
 pub(crate) use global::Global;
@@ -122,6 +124,14 @@ pub(crate) enum Verb {
         "aipress operation watch 0198c2f4-6a1e-7c3b-9d5f-2e8a4b6c1d03",
     ])]
     Operation(OperationVerb),
+    /// Show what happened; with --follow what happens
+    #[command(after_help = examples![
+        "aipress events",
+        "aipress events --follow --tenant bakery",
+        r#"aipress events --follow --kind "tenant.*" -o json | jq .data"#,
+        "aipress events --since oldest",
+    ])]
+    Events(Events),
     /// Show where a site lives, or would live
     #[command(after_help = examples![
         "aipress route bakery",

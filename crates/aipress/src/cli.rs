@@ -2,6 +2,7 @@
 
 mod confirm;
 pub(crate) mod connect;
+pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod operation;
 pub(crate) mod project;

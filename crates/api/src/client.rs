@@ -5,9 +5,11 @@ mod error;
 mod events;
 mod operations;
 mod platform;
+mod sse;
 mod tenants;
 
 pub use call::ApiClient;
 pub use error::ApiError;
+pub use events::EventStream;
 pub use events::OperationEvents;
 pub use platform::ListQuery;

@@ -5,6 +5,7 @@
 pub mod audit;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod event;
 pub mod health;
 pub mod internal;
 pub mod login_link;
@@ -19,6 +20,8 @@ pub mod shard;
 pub mod tenant;
 
 pub use audit::AuditView;
+pub use event::EventPage;
+pub use event::EventView;
 pub use health::HealthView;
 pub use login_link::LoginLinkCreate;
 pub use login_link::LoginLinkView;

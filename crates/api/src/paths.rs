@@ -8,6 +8,8 @@ pub const SHARDS: &str = "/v1/shards";
 pub const PROJECTS: &str = "/v1/projects";
 /// Operations.
 pub const OPERATIONS: &str = "/v1/operations";
+/// Events, as pages and as a stream.
+pub const EVENTS: &str = "/v1/events";
 /// Audit rows.
 pub const AUDIT: &str = "/v1/audit";
 /// Who the caller is.

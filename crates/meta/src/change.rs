@@ -222,9 +222,9 @@ impl<'p> Change<'p> {
             signals.routes.send_modify(|newest| *newest = seq.max(*newest));
         }
         for id in self.operations {
-            // Nobody following is fine.
-            let _ = signals.operations.send(id);
+            self.plane.operation_feeds.wake(id);
         }
+        self.plane.feed.wake();
         for uid in self.pushes {
             self.plane.pushes.add(uid);
         }

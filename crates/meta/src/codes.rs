@@ -55,6 +55,8 @@ codes! {
     PROTOCOL_MISMATCH = 409 "protocol_mismatch" "roles of different versions";
     /// `If-Match` names another version of the resource than the current one.
     ETAG_MISMATCH = 412 "etag_mismatch" "it was changed meanwhile";
+    /// Events behind the cursor are not kept any more.
+    CURSOR_EXPIRED = 410 "cursor_expired" "the cursor is too old";
     /// The body is larger than the API takes.
     BODY_TOO_LARGE = 413 "body_too_large" "the body is too large";
     /// The body is not `application/json`.

@@ -6,6 +6,8 @@ use aipress_kit::clock::Clock;
 use aipress_kit::listen::Listener;
 use aipress_types::Secret;
 
+use crate::streams::StreamLimits;
+
 /// Everything that meta needs to run.
 #[derive(Debug)]
 pub struct MetaConfig {
@@ -27,6 +29,8 @@ pub struct MetaConfig {
     pub sites: SiteUrls,
     /// File (0600) that the first platform-admin's token is written to.
     pub admin_token_file: PathBuf,
+    /// How many event streams there may be.
+    pub streams: StreamLimits,
     /// The time of day.
     pub clock: Clock,
 }

@@ -69,11 +69,7 @@ pub(crate) struct Taken {
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self {
-            ring: RwLock::default(),
-            newest: watch::Sender::new(0),
-            wake: Notify::new(),
-        }
+        Self { ring: RwLock::default(), newest: watch::Sender::new(0), wake: Notify::new() }
     }
 
     /// There may be something new in the registry.
@@ -96,7 +92,7 @@ impl Feed {
         last: u64,
         filter: &EventFilter,
     ) -> Result<Taken, StoreError> {
-        let newest = match self.from_ring(last, filter) {
+        let newest = match self.ring_after(last, filter) {
             Ok(taken) => return Ok(taken),
             Err(newest) => newest,
         };
@@ -110,7 +106,7 @@ impl Feed {
     }
 
     /// What the ring has; the error is the newest number when it does not reach back to `last`.
-    fn from_ring(&self, last: u64, filter: &EventFilter) -> Result<Taken, u64> {
+    fn ring_after(&self, last: u64, filter: &EventFilter) -> Result<Taken, u64> {
         let ring = self.ring.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(newest) = ring.newest else {
             return Ok(Taken { frames: Vec::new(), upto: last });
@@ -216,6 +212,3 @@ fn frame(record: &EventRecord) -> Bytes {
     let data = serde_json::to_string(&view(record)).unwrap_or_default();
     sse::frame(Some(&record.id.to_string()), None, Some(&data))
 }
-
-#[cfg(test)]
-mod tests;

@@ -16,6 +16,7 @@ mod change;
 mod codes;
 mod config;
 mod error;
+mod feed;
 mod http;
 mod metrics;
 mod operations;
@@ -25,6 +26,7 @@ mod problem;
 mod reconcilers;
 mod run;
 mod signals;
+mod streams;
 
 pub use config::Federation;
 pub use config::MasterKey;
@@ -33,6 +35,7 @@ pub use config::SiteUrls;
 pub use error::MetaError;
 pub use http::openapi;
 pub use run::run;
+pub use streams::StreamLimits;
 
 #[cfg(test)]
 mod tests;

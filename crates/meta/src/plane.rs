@@ -16,15 +16,17 @@ use tokio::sync::Semaphore;
 
 use crate::config::Federation;
 use crate::config::SiteUrls;
+use crate::feed::Feed;
+use crate::feed::operation::OperationFeeds;
 use crate::http::internal::RoleTokens;
 use crate::metrics::Metrics;
 use crate::signals::Signals;
+use crate::streams::StreamLimits;
+use crate::streams::Streams;
 
 /// Mutations under way at once; more wait. The registry has one writer, so more would only queue
 /// there, against its time-out.
 const MUTATIONS: usize = 256;
-/// Event streams at once; one more is refused.
-pub(crate) const STREAMS: usize = 1_024;
 /// A push that failed is tried again after this; the shard also pulls by itself.
 const PUSH_BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(250), max: Duration::from_secs(30) };
@@ -49,7 +51,12 @@ pub(crate) struct Plane {
     /// Operations that may have reached what they wait for.
     pub(crate) endings: Arc<WorkQueue<OperationId>>,
     pub(crate) mutations: Arc<Semaphore>,
-    pub(crate) streams: Arc<Semaphore>,
+    /// Event streams that are open.
+    pub(crate) streams: Arc<Streams>,
+    /// The outbox in memory.
+    pub(crate) feed: Feed,
+    /// Operations that are followed.
+    pub(crate) operation_feeds: OperationFeeds,
     /// One write of a token's last use at a time.
     pub(crate) touches: Arc<Semaphore>,
     pub(crate) lifecycle: Lifecycle,
@@ -64,11 +71,13 @@ pub(crate) struct PlaneParts {
     pub(crate) federation: Federation,
     pub(crate) roles: RoleTokens,
     pub(crate) own_token: Option<Secret>,
+    pub(crate) streams: StreamLimits,
     pub(crate) lifecycle: Lifecycle,
 }
 
 impl Plane {
     pub(crate) fn new(parts: PlaneParts) -> Self {
+        let metrics = Metrics::new();
         Self {
             store: parts.store,
             clock: parts.clock,
@@ -78,11 +87,13 @@ impl Plane {
             roles: parts.roles,
             own_token: parts.own_token,
             signals: Signals::new(),
-            metrics: Metrics::new(),
+            streams: Streams::new(parts.streams, &metrics),
+            feed: Feed::new(),
+            operation_feeds: OperationFeeds::default(),
+            metrics,
             pushes: Arc::new(WorkQueue::new(PUSH_BACKOFF)),
             endings: Arc::new(WorkQueue::new(END_BACKOFF)),
             mutations: Arc::new(Semaphore::new(MUTATIONS)),
-            streams: Arc::new(Semaphore::new(STREAMS)),
             touches: Arc::new(Semaphore::new(1)),
             lifecycle: parts.lifecycle,
         }

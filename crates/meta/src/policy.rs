@@ -28,6 +28,7 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     AuditList,
+    EventList,
     MeRead,
     MetricsRead,
     OperationList,
@@ -101,7 +102,10 @@ pub(crate) fn authorize(
     let owner = match resource {
         Resource::Platform => {
             return match action {
-                Action::TenantList | Action::OperationList | Action::AuditList
+                Action::TenantList
+                | Action::OperationList
+                | Action::EventList
+                | Action::AuditList
                     if caller.user.role == MEMBER =>
                 {
                     Ok(())

@@ -56,6 +56,7 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         federation: config.federation,
         roles,
         own_token: config.own_token,
+        streams: config.streams,
         lifecycle: lifecycle.clone(),
     }));
     let reconcilers = reconcilers::start(&plane);

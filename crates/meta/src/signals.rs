@@ -7,14 +7,10 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use aipress_types::OperationId;
 use tokio::sync::Notify;
-use tokio::sync::broadcast;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Signals that a slow listener may be behind by; one that is further behind reads again.
-const OPERATION_BACKLOG: usize = 1_024;
 /// An edge that has not asked for this long is not waited for.
 const EDGE_SEEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -23,19 +19,13 @@ const EDGE_SEEN_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Signals {
     /// Number of the newest route change that this process committed.
     pub(crate) routes: watch::Sender<u64>,
-    /// Operations that have new events.
-    pub(crate) operations: broadcast::Sender<OperationId>,
     /// What edges have.
     pub(crate) edges: Edges,
 }
 
 impl Signals {
     pub(crate) fn new() -> Self {
-        Self {
-            routes: watch::Sender::new(0),
-            operations: broadcast::Sender::new(OPERATION_BACKLOG),
-            edges: Edges::default(),
-        }
+        Self { routes: watch::Sender::new(0), edges: Edges::default() }
     }
 }
 

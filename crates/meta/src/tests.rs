@@ -4,6 +4,8 @@
 mod access;
 mod bad_input;
 mod bootstrap;
+mod events;
+mod followers;
 mod harness;
 mod idempotency;
 mod internal;

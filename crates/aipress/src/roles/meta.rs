@@ -5,6 +5,7 @@ use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
 use aipress_meta::SiteUrls;
+use aipress_meta::StreamLimits;
 use aipress_types::Secret;
 
 use crate::roles::Start;
@@ -34,6 +35,7 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
             console_host: settings.console_host.clone(),
         },
         admin_token_file: paths.admin_token(),
+        streams: StreamLimits::default(),
         clock: Clock::system(),
     };
     aipress_meta::run(config, lifecycle).await?;

@@ -5,6 +5,7 @@ use aipress_api::OperationState as WireState;
 use aipress_api::OperationView;
 use aipress_api::Problem;
 use aipress_api::StepView;
+use aipress_store::EventInsert;
 use aipress_store::OperationInsert;
 use aipress_store::OperationOutcome;
 use aipress_store::OperationRecord;
@@ -92,6 +93,7 @@ pub(crate) async fn begin(
     }
     insert(change, origin, kind, tenant, id).await?;
     record_event(change, id, EVENT_STATE).await?;
+    tell(change, id, "operation.created").await?;
     Ok(id)
 }
 
@@ -108,6 +110,7 @@ pub(crate) async fn begin_ended(
     let outcome = OperationOutcome::Succeeded(Some(serde_json::json!({ "url": url })));
     change.txn.operation_finish(id, &outcome, change.now).await?;
     record_event(change, id, EVENT_STATE).await?;
+    tell(change, id, "operation.succeeded").await?;
     Ok(id)
 }
 
@@ -165,7 +168,31 @@ pub(crate) async fn end(
     let seconds = (now - operation.created_at).as_seconds_f64();
     change.plane.metrics.operation_seconds.get_or_create(&labels).observe(seconds);
     change.plane.metrics.operations.get_or_create(&labels).inc();
-    record_event(change, operation.id, EVENT_STATE).await
+    record_event(change, operation.id, EVENT_STATE).await?;
+    tell(change, operation.id, &format!("operation.{word}")).await
+}
+
+/// Tells the outbox of an operation as it is now, without its steps.
+async fn tell(change: &mut Change<'_>, id: OperationId, kind: &str) -> Result<(), StoreError> {
+    let Some(operation) = change.txn.operation_fetch(id).await? else { return Ok(()) };
+    let view = view(&operation);
+    let event = EventInsert {
+        at: change.now,
+        kind: kind.to_owned(),
+        tenant: operation.tenant,
+        shard: None,
+        account: operation.account,
+        data: serde_json::json!({
+            "operation": view.id,
+            "kind": view.kind,
+            "name": view.tenant_name,
+            "state": view.state,
+            "error": view.error,
+            "url": view.url,
+            "actor": view.actor,
+        }),
+    };
+    change.txn.event_append(&event).await.map(drop)
 }
 
 /// Appends an event that carries the operation as it is now.

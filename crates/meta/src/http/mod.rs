@@ -6,6 +6,7 @@ pub(crate) mod authenticate;
 pub(crate) mod call;
 pub(crate) mod cursor;
 pub(crate) mod envelope;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod internal;
 pub(crate) mod json;
@@ -17,6 +18,7 @@ pub(crate) mod projects;
 pub(crate) mod query;
 pub(crate) mod reply;
 pub(crate) mod shards;
+pub(crate) mod sse;
 pub(crate) mod tenants;
 
 use std::sync::Arc;
@@ -54,6 +56,7 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(operations::show::show))
         .routes(routes!(operations::events::events))
         .routes(routes!(audit::list::list))
+        .routes(routes!(events::list::list))
         .routes(routes!(me::show::show))
         .routes(routes!(health::show::show))
         .routes(routes!(metrics::show::show))

@@ -38,6 +38,7 @@ const TOKEN: &str = "token";
     tags(
         (name = "tenants", description = "Sites"),
         (name = "operations", description = "Long-running changes"),
+        (name = "events", description = "What happened, as pages and as a stream"),
         (name = "shards", description = "Cells that sites live in"),
         (name = "projects", description = "Where shards and shared services live"),
         (name = "audit", description = "Who did what"),

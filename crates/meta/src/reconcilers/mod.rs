@@ -14,6 +14,7 @@ use aipress_kit::tasks;
 use aipress_store::StoreError;
 use tokio::task::JoinHandle;
 
+use crate::feed;
 use crate::operations::finish;
 use crate::operations::push;
 use crate::plane::Plane;
@@ -39,6 +40,7 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
     vec![
         tasks::spawn("pushes", pushes),
         tasks::spawn("endings", endings),
+        tasks::spawn("feed", feed::run(Arc::clone(plane))),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
         every(plane, "shard-health", Duration::from_secs(2), shard_health::reconcile),

@@ -11,7 +11,11 @@ use crate::plane::Plane;
 /// An edge that was away for longer takes a snapshot.
 const TOMBSTONES_KEPT: Duration = Duration::days(7);
 /// A reader of the outbox that was away for longer starts from what is.
-const EVENTS_KEPT: Duration = Duration::days(90);
+const EVENTS_KEPT: Duration = Duration::days(30);
+/// Events kept at most, however young: some 500 MB.
+const EVENTS_MAX: u64 = 1_000_000;
+/// Transactions of one run. At 100 changes a second, 60,000 events come between two runs.
+const ROUNDS: usize = 200;
 /// Rows of one transaction, so that none holds the write lock for long.
 const BATCH: u32 = 1_000;
 
@@ -21,8 +25,24 @@ pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
     let now = change.now;
     let keys = change.txn.idempotency_sweep(now, BATCH).await?;
     let routes = change.txn.routes_sweep(now - TOMBSTONES_KEPT).await?;
-    let events = change.txn.events_sweep(now - EVENTS_KEPT, BATCH).await?;
     change.commit().await?;
+    let events = events(&plane).await?;
     tracing::debug!(keys, routes, events, "swept");
     Ok(())
+}
+
+async fn events(plane: &Plane) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for _ in 0..ROUNDS {
+        let mut change = Change::begin(plane).await?;
+        let before = change.now - EVENTS_KEPT;
+        let swept = change.txn.events_sweep(before, BATCH).await?
+            + change.txn.events_sweep_beyond(EVENTS_MAX, BATCH).await?;
+        change.commit().await?;
+        gone += swept;
+        if swept < u64::from(BATCH) {
+            break;
+        }
+    }
+    Ok(gone)
 }

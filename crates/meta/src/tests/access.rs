@@ -29,6 +29,7 @@ const TABLE: &[(&str, &str, u16, u16, u16)] = &[
     ("PATCH", "/v1/shards/{shard}", 404, 404, 200),
     ("GET", "/v1/projects", 403, 403, 200),
     ("GET", "/v1/audit", 200, 200, 200),
+    ("GET", "/v1/events", 200, 200, 200),
     ("GET", "/v1/me", 200, 200, 200),
     ("GET", "/v1/metrics", 403, 403, 200),
     ("POST", "/v1/tenants/{name}/suspend", 404, 202, 409),

@@ -38,6 +38,7 @@ use crate::MasterKey;
 use crate::MetaConfig;
 use crate::MetaError;
 use crate::SiteUrls;
+use crate::StreamLimits;
 use crate::admin_token;
 
 /// When every test begins.
@@ -159,6 +160,7 @@ impl Meta {
                 console_host: "console.localhost".into(),
             },
             admin_token_file: at("admin-token"),
+            streams: StreamLimits::default(),
             clock: self.clock.clone(),
         }
     }
@@ -202,6 +204,15 @@ impl Meta {
 
     /// A new account with one member; the member's token.
     pub(super) async fn member(&self, login: &str) -> String {
+        self.user(login, "member").await
+    }
+
+    /// A new account with a platform-admin; their token.
+    pub(super) async fn administrator(&self, login: &str) -> String {
+        self.user(login, "platform-admin").await
+    }
+
+    async fn user(&self, login: &str, role: &str) -> String {
         let store = self.store().await;
         let account = AccountRecord {
             id: AccountId(Uuid::new_v4()),
@@ -212,7 +223,7 @@ impl Meta {
             id: UserId(Uuid::new_v4()),
             account: account.id,
             login: login.to_owned(),
-            role: "member".to_owned(),
+            role: role.to_owned(),
             created_at: START,
             disabled_at: None,
         };

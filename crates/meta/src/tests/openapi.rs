@@ -32,7 +32,7 @@ fn the_document_is_openapi_3_1_and_each_endpoint_is_described() {
             assert_eq!(open, path == "/v1/health", "{at}: {}", operation["security"]);
         }
     }
-    assert_eq!(operations, 22);
+    assert_eq!(operations, 23);
     let before = ids.len();
     ids.sort();
     ids.dedup();

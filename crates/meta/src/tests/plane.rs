@@ -25,6 +25,7 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         federation: config.federation,
         roles: RoleTokens::default(),
         own_token: None,
+        streams: config.streams,
         lifecycle: Lifecycle::manual(),
     }))
 }

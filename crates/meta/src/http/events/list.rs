@@ -79,15 +79,17 @@ pub(crate) async fn list(
         return follow::follow(plane, caller, &params, &headers, filter).await;
     }
     let begin = begin(&plane, &params, None, Begin::Oldest).await?;
+    // Before the page, so that nothing that the page does not have is skipped.
+    let newest = plane.store.events_last_id().await?;
     let found = match begin {
         Begin::Latest(count) => plane.store.events_newest(&filter, count).await?,
         _ => plane.store.events_after(place(&plane, begin).await?, &filter, limit).await?,
     };
-    // Read after the page, so that nothing that the page does not have is skipped.
     let full = found.len() >= limit as usize && !matches!(begin, Begin::Latest(_));
-    let next = match found.last() {
-        Some(event) => event.id,
-        None => place(&plane, begin).await?,
+    // A page that is not full has seen everything, so that a reader of rare events moves on, too.
+    let next = match found.last().map(|event| event.id) {
+        Some(last) if full => last,
+        last => last.unwrap_or(0).max(newest),
     };
     reply::ok(&EventPage {
         items: found.iter().map(feed::view).collect(),
@@ -164,11 +166,7 @@ pub(crate) async fn place(plane: &Plane, begin: Begin) -> Result<u64, ApiError> 
 }
 
 /// What the caller wants to see, within what they may see.
-async fn filter(
-    plane: &Plane,
-    caller: &Caller,
-    params: &Params,
-) -> Result<EventFilter, ApiError> {
+async fn filter(plane: &Plane, caller: &Caller, params: &Params) -> Result<EventFilter, ApiError> {
     let tenant = match params.one("tenant")? {
         Some(id) => Some(tenant::find(plane, caller, Action::TenantRead, id).await?.uid),
         None => None,
@@ -188,7 +186,8 @@ async fn filter(
 /// A kind such as `tenant.create`, or `tenant.*`.
 pub(crate) fn kind(text: &str) -> Result<&str, String> {
     let word = text.strip_suffix('*').unwrap_or(text);
-    let fits = word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
+    let fits =
+        word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
     if !text.is_empty() && text.len() <= KIND_MAX && fits {
         Ok(text)
     } else {
