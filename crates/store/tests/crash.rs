@@ -62,6 +62,7 @@ async fn tenant(store: &Store, called: &str) -> TenantInsert {
         uid: TenantUid(Uuid::new_v4()),
         name: called.parse().unwrap(),
         account: store.account_list().await.unwrap()[0].id,
+        metadata: TenantMetadata::default(),
         spec: TenantSpec::default(),
         desired: DesiredState::Active,
         state: TenantState::Creating,

@@ -4,6 +4,7 @@
 pub mod capacity;
 pub mod ids;
 pub mod intent;
+pub mod metadata;
 pub mod name;
 pub mod placement;
 pub mod secrets;
@@ -25,6 +26,7 @@ pub use intent::ObservedStep;
 pub use intent::StepState;
 pub use intent::TenantIntent;
 pub use intent::TenantObserved;
+pub use metadata::TenantMetadata;
 pub use name::NameError;
 pub use name::TenantName;
 pub use secrets::Secret;

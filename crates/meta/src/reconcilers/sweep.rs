@@ -1,4 +1,5 @@
-//! Forgets what is no longer needed: answers kept for replays, tombstones of routes, old events.
+//! Forgets what is no longer needed: answers kept for replays, tombstones of routes, old events,
+//! plans that are over.
 
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ const EVENTS_KEPT: Duration = Duration::days(30);
 const EVENTS_MAX: u64 = 1_000_000;
 /// Transactions of one run. At 100 changes a second, 60,000 events come between two runs.
 const ROUNDS: usize = 200;
+/// Whoever applies a plan that is over for less gets told so and gets a new one.
+const PLANS_KEPT: Duration = Duration::hours(24);
 /// Rows of one transaction, so that none holds the write lock for long.
 const BATCH: u32 = 1_000;
 
@@ -25,9 +28,10 @@ pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
     let now = change.now;
     let keys = change.txn.idempotency_sweep(now, BATCH).await?;
     let routes = change.txn.routes_sweep(now - TOMBSTONES_KEPT).await?;
+    let plans = change.txn.plans_sweep(now - PLANS_KEPT, BATCH).await?;
     change.commit().await?;
     let events = events(&plane).await?;
-    tracing::debug!(keys, routes, events, "swept");
+    tracing::debug!(keys, routes, events, plans, "swept");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use aipress_types::AccountId;
 use aipress_types::DesiredState;
 use aipress_types::ShardId;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantName;
 use aipress_types::TenantObserved;
 use aipress_types::TenantSpec;
@@ -54,6 +55,8 @@ pub struct TenantRecord {
     pub name: TenantName,
     /// Who owns it.
     pub account: AccountId,
+    /// What people call it and how they group it; empty once erased.
+    pub metadata: TenantMetadata,
     /// What it is asked to be; empty once erased.
     pub spec: TenantSpec,
     /// The target.
@@ -97,6 +100,8 @@ pub struct TenantInsert {
     pub name: TenantName,
     /// Who owns it; must exist.
     pub account: AccountId,
+    /// What people call it and how they group it.
+    pub metadata: TenantMetadata,
     /// What it is asked to be.
     pub spec: TenantSpec,
     /// The target.
@@ -191,6 +196,8 @@ pub struct TenantFilter {
     pub region: Option<String>,
     /// Only those on this shard.
     pub shard: Option<ShardId>,
+    /// Only those with all of these labels: names and values.
+    pub labels: Vec<(String, String)>,
     /// Only names that start with this.
     pub name_prefix: Option<String>,
     /// Only names that contain this.

@@ -13,8 +13,13 @@ use super::result_codes::Db;
 use crate::error::StoreError;
 
 /// Every migration, in order; the version is the place in this list, from 1.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_registry", include_str!("../../migrations/sqlite/0001_registry.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_registry", include_str!("../../migrations/sqlite/0001_registry.sql")),
+    (
+        "0002_metadata_and_lists",
+        include_str!("../../migrations/sqlite/0002_metadata_and_lists.sql"),
+    ),
+];
 
 /// Applies what is missing.
 pub(super) async fn run(conn: &mut SqliteConnection) -> Result<()> {

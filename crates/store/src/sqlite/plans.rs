@@ -1,6 +1,7 @@
 //! Plans, by the hash of their content.
 
 use sqlx::SqliteConnection;
+use time::OffsetDateTime;
 
 use super::Result;
 use super::columns::Columns;
@@ -17,6 +18,8 @@ reads! {
 writes! {
     /// Keeps a plan. One of the same id (so, the same content) only gets its life prolonged.
     plan_insert(plan: &PlanRecord) -> ();
+    /// Forgets plans that were over before `before`, `limit` of them; how many.
+    plans_sweep(before: OffsetDateTime, limit: u32) -> u64;
 }
 
 async fn plan_fetch(conn: &mut SqliteConnection, id: &str) -> Result<Option<PlanRecord>> {
@@ -52,4 +55,21 @@ async fn plan_insert(conn: &mut SqliteConnection, plan: &PlanRecord) -> Result<(
     .await
     .db()
     .map(drop)
+}
+
+async fn plans_sweep(
+    conn: &mut SqliteConnection,
+    before: OffsetDateTime,
+    limit: u32,
+) -> Result<u64> {
+    sqlx::query(
+        "DELETE FROM plans WHERE id IN
+         (SELECT id FROM plans WHERE expires_at < ? ORDER BY expires_at LIMIT ?)",
+    )
+    .bind(micros(before))
+    .bind(i64::from(limit))
+    .execute(conn)
+    .await
+    .db()
+    .map(|done| done.rows_affected())
 }

@@ -2,6 +2,7 @@
 //! through [`TenantRow::write`], so that no write forgets the etag.
 
 use aipress_types::ObservedPhase;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantSpec;
 use aipress_types::TenantState;
 use aipress_types::TenantUid;
@@ -45,6 +46,10 @@ impl TenantRow {
             uid,
             name: columns.parsed("name")?,
             account: columns.parsed("account")?,
+            metadata: TenantMetadata {
+                display_name: columns.text_or_none("display_name")?,
+                labels: columns.json("labels")?,
+            },
             spec: columns.json("spec")?,
             desired: columns.parsed("desired")?,
             state: columns.parsed("state")?,
@@ -97,6 +102,7 @@ impl TenantRow {
 
     /// Sets the spec to nothing, as of a tenant that nobody asked for.
     pub(super) fn blank(&mut self) {
+        self.record.metadata = TenantMetadata::default();
         self.record.spec = TenantSpec::default();
         self.record.sealed_secrets = Vec::new();
         self.record.observed = None;
@@ -136,6 +142,8 @@ impl TenantRow {
             .bind(micros(tenant.updated_at))
             .bind(tenant.deleted_at.map(micros))
             .bind(tenant.erased_at.map(micros))
+            .bind(&tenant.metadata.display_name)
+            .bind(json_text(&tenant.metadata.labels)?)
             .fetch_one(conn)
             .await
             .db()?;
@@ -147,16 +155,16 @@ impl TenantRow {
 const INSERT: &str = "INSERT INTO tenants
     (uid, name, account, spec, tier, desired, state, generation, placement_epoch, shard, revision,
      observed, observed_generation, observed_phase, slot, sealed_secrets, message, created_at,
-     updated_at, deleted_at, erased_at)
+     updated_at, deleted_at, erased_at, display_name, labels)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-            ?20, ?21)
+            ?20, ?21, ?22, ?23)
     RETURNING *";
 
 const UPDATE: &str = "UPDATE tenants SET
     name = ?2, account = ?3, spec = ?4, tier = ?5, desired = ?6, state = ?7, generation = ?8,
     placement_epoch = ?9, shard = ?10, revision = ?11, observed = ?12, observed_generation = ?13,
     observed_phase = ?14, slot = ?15, sealed_secrets = ?16, message = ?17, created_at = ?18,
-    updated_at = ?19, deleted_at = ?20, erased_at = ?21
+    updated_at = ?19, deleted_at = ?20, erased_at = ?21, display_name = ?22, labels = ?23
     WHERE uid = ?1
     RETURNING *";
 

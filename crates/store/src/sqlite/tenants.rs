@@ -2,6 +2,7 @@
 
 use aipress_types::DesiredState;
 use aipress_types::ShardId;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantState;
 use aipress_types::TenantUid;
 use sqlx::SqliteConnection;
@@ -41,6 +42,13 @@ writes! {
         message: Option<&str>,
         now: OffsetDateTime,
     ) -> TenantRecord;
+    /// Sets what people call a tenant and how they group it: a new etag, the same generation, for
+    /// nothing of it reaches the site.
+    tenant_set_metadata(
+        uid: TenantUid,
+        metadata: &TenantMetadata,
+        now: OffsetDateTime,
+    ) -> TenantRecord;
     /// Places a tenant: the next placement epoch. What was observed elsewhere is forgotten. Its
     /// routes get new numbers, but go on to the old shard until they are put.
     tenant_place(uid: TenantUid, shard: ShardId, now: OffsetDateTime) -> TenantRecord;
@@ -71,6 +79,7 @@ async fn tenant_insert(conn: &mut SqliteConnection, insert: &TenantInsert) -> Re
         uid: insert.uid,
         name: insert.name.clone(),
         account: insert.account,
+        metadata: insert.metadata.clone(),
         spec: insert.spec.clone(),
         desired: insert.desired,
         state: insert.state,
@@ -88,7 +97,50 @@ async fn tenant_insert(conn: &mut SqliteConnection, insert: &TenantInsert) -> Re
         deleted_at: None,
         erased_at: None,
     };
-    TenantRow { record, revision: 0, observed_phase: None }.write(conn, insert.now).await
+    let row = TenantRow { record, revision: 0, observed_phase: None };
+    let made = row.write(conn, insert.now).await?;
+    labels_insert(conn, &made).await?;
+    Ok(made)
+}
+
+async fn tenant_set_metadata(
+    conn: &mut SqliteConnection,
+    uid: TenantUid,
+    metadata: &TenantMetadata,
+    now: OffsetDateTime,
+) -> Result<TenantRecord> {
+    let mut row = TenantRow::fetch(conn, uid).await?;
+    if row.record.state == TenantState::Erased {
+        let (from, to) = (TenantState::Erased, TenantState::Erased);
+        return Err(StoreError::Transition { from, to });
+    }
+    row.record.metadata = metadata.clone();
+    let written = row.write(conn, now).await?;
+    labels_remove(conn, uid).await?;
+    labels_insert(conn, &written).await?;
+    Ok(written)
+}
+
+async fn labels_insert(conn: &mut SqliteConnection, tenant: &TenantRecord) -> Result<()> {
+    for (name, value) in &tenant.metadata.labels {
+        sqlx::query("INSERT INTO tenant_labels (name, value, tenant) VALUES (?, ?, ?)")
+            .bind(name)
+            .bind(value)
+            .bind(tenant.uid.to_string())
+            .execute(&mut *conn)
+            .await
+            .db()?;
+    }
+    Ok(())
+}
+
+async fn labels_remove(conn: &mut SqliteConnection, uid: TenantUid) -> Result<()> {
+    sqlx::query("DELETE FROM tenant_labels WHERE tenant = ?")
+        .bind(uid.to_string())
+        .execute(conn)
+        .await
+        .db()
+        .map(drop)
 }
 
 async fn tenant_update_intent(
@@ -179,6 +231,7 @@ async fn tenant_erase(
         row.record.generation = next_generation(&row.record);
     }
     row.blank();
+    labels_remove(conn, uid).await?;
     audit_redact(conn, uid).await?;
     operations_redact(conn, uid).await?;
     row.write(conn, now).await

@@ -130,4 +130,9 @@ async fn settings_and_plans_are_read_back(registry: &Registry) {
     assert_eq!(store.setting_fetch("nothing").await.unwrap(), None);
     let kept = store.plan_fetch("sha256:1").await.unwrap();
     assert_eq!(kept, Some(PlanRecord { expires_at: at(90), ..plan }));
+    let mut txn = store.begin().await.unwrap();
+    assert_eq!(txn.plans_sweep(at(90), 10).await.unwrap(), 0);
+    assert_eq!(txn.plans_sweep(at(91), 10).await.unwrap(), 1);
+    txn.commit().await.unwrap();
+    assert_eq!(store.plan_fetch("sha256:1").await.unwrap(), None);
 }

@@ -11,6 +11,7 @@ use crate::records::*;
 
 crate::on_each_backend!(
     filters_fit,
+    labels_find_and_follow_their_tenant,
     each_order_pages_through_all,
     rows_that_come_meanwhile_hide_none,
     a_cursor_is_of_one_order,
@@ -64,6 +65,47 @@ async fn filters_fit(registry: &Registry) {
     assert_eq!(names(&store, contains("' OR 1=1 --")).await, [""; 0]);
     let both = TenantFilter { name_prefix: Some("ba".into()), tier: Some(Tier::Silver), ..all() };
     assert_eq!(names(&store, both).await, ["bakery"]);
+}
+
+async fn labels_find_and_follow_their_tenant(registry: &Registry) {
+    let store = registry.open().await;
+    let account = furnish(&store).await;
+    let labelled = |pairs: &[(&str, &str)]| TenantMetadata {
+        display_name: Some("Shop".to_owned()),
+        labels: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+    };
+    let metadata = labelled(&[("env", "prod"), ("team", "a")]);
+    let first = insert(&store, &TenantInsert { metadata, ..tenant(account, "first") }).await;
+    let metadata = labelled(&[("env", "prod"), ("team", "b")]);
+    let second = insert(&store, &TenantInsert { metadata, ..tenant(account, "second") }).await;
+    insert(&store, &tenant(account, "third")).await;
+    let with = |pairs: &[(&str, &str)]| TenantFilter {
+        labels: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        ..TenantFilter::default()
+    };
+    assert_eq!(names(&store, with(&[("env", "prod")])).await, ["first", "second"]);
+    assert_eq!(names(&store, with(&[("env", "prod"), ("team", "b")])).await, ["second"]);
+    assert_eq!(names(&store, with(&[("env", "b")])).await, [""; 0]);
+
+    let mut txn = store.begin().await.unwrap();
+    let moved = labelled(&[("env", "test")]);
+    let after = txn.tenant_set_metadata(first.uid, &moved, at(5)).await.unwrap();
+    assert_eq!((after.generation, &after.metadata), (first.generation, &moved));
+    assert_ne!(after.etag, first.etag);
+    txn.commit().await.unwrap();
+    assert_eq!(names(&store, with(&[("env", "prod")])).await, ["second"]);
+    assert_eq!(names(&store, with(&[("env", "test")])).await, ["first"]);
+
+    let end = [TenantState::Deleted, TenantState::Erased];
+    set_state(&store, second.uid, &[end[0]], at(6)).await;
+    let mut txn = store.begin().await.unwrap();
+    let erased = txn.tenant_erase(second.uid, at(7)).await.unwrap();
+    assert_eq!(erased.metadata, TenantMetadata::default());
+    assert!(txn.tenant_set_metadata(second.uid, &moved, at(8)).await.is_err());
+    txn.commit().await.unwrap();
+    let states = vec![TenantState::Erased];
+    let filter = TenantFilter { states, ..with(&[("env", "prod")]) };
+    assert_eq!(names(&store, filter).await, [""; 0]);
 }
 
 async fn each_order_pages_through_all(registry: &Registry) {

@@ -80,6 +80,7 @@ pub(crate) fn tenant(account: AccountId, called: &str) -> TenantInsert {
         uid: TenantUid(Uuid::new_v4()),
         name: name(called),
         account,
+        metadata: TenantMetadata::default(),
         spec: TenantSpec { tier: Tier::Silver, ..TenantSpec::default() },
         desired: DesiredState::Active,
         state: TenantState::Creating,
