@@ -114,7 +114,7 @@ impl Platform {
     /// Asks for a site and waits for the end of its operation.
     pub(crate) async fn create(&self, name: &str, tier: Tier) -> anyhow::Result<TenantView> {
         let spec = TenantSpec { tier, ..TenantSpec::default() };
-        let body = TenantCreate { name: name.to_owned(), account: None, spec };
+        let body = TenantCreate { name: name.to_owned(), spec, ..TenantCreate::default() };
         let accepted = self.api.tenant_create(&body).await?;
         self.finish(&accepted.operation).await?;
         Ok(self.api.tenant_fetch(name).await?)

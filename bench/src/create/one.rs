@@ -67,7 +67,7 @@ pub(super) async fn create(platform: &Platform, name: &str) -> anyhow::Result<Pa
     let mut spec = TenantSpec::default();
     // As a person would write it, and unlike any other site's.
     spec.wordpress.title = Some(format!("The Site {name}"));
-    let body = TenantCreate { name: name.to_owned(), account: None, spec };
+    let body = TenantCreate { name: name.to_owned(), spec, ..TenantCreate::default() };
     let target = platform.home_page(name);
     let mark = format!("<title>The Site {name}");
     let began = Instant::now();

@@ -5,6 +5,7 @@
 pub mod audit;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod document;
 pub mod event;
 pub mod health;
 pub mod internal;
@@ -20,6 +21,11 @@ pub mod shard;
 pub mod tenant;
 
 pub use audit::AuditView;
+pub use document::ApiVersion;
+pub use document::DocumentKind;
+pub use document::DocumentMetadata;
+pub use document::TenantDocument;
+pub use document::TenantStatus;
 pub use event::EventPage;
 pub use event::EventView;
 pub use health::HealthView;

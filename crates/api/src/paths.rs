@@ -2,6 +2,8 @@
 
 /// Tenants: `POST`, `GET`; one of them below.
 pub const TENANTS: &str = "/v1/tenants";
+/// JSON Schemas of documents.
+pub const SCHEMAS: &str = "/v1/schemas";
 /// Shards.
 pub const SHARDS: &str = "/v1/shards";
 /// Projects.

@@ -2,6 +2,7 @@
 
 use aipress_types::AccountId;
 use aipress_types::DesiredState;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantSpec;
 use aipress_types::TenantState;
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::operation::OperationView;
 
 /// What `POST /v1/tenants` takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TenantCreate {
     /// The name, for ever: 3–40 characters of a-z, 0-9 and -.
@@ -21,18 +22,30 @@ pub struct TenantCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Uuid>)]
     pub account: Option<AccountId>,
+    /// What people call it and how they group it.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub metadata: TenantMetadata,
     /// What it is asked to be.
     #[serde(default)]
     pub spec: TenantSpec,
 }
 
-/// What `PATCH /v1/tenants/{id}` takes: a JSON merge patch (RFC 7396) of the spec.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+fn is_empty(metadata: &TenantMetadata) -> bool {
+    *metadata == TenantMetadata::default()
+}
+
+/// What `PATCH /v1/tenants/{id}` takes: JSON merge patches (RFC 7396).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TenantPatch {
-    /// Fields to change; `null` takes one back to its default.
+    /// Fields of the spec to change; `null` takes one back to its default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
-    pub spec: serde_json::Value,
+    pub spec: Option<serde_json::Value>,
+    /// `displayName` and `labels` to change; `null` removes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub metadata: Option<serde_json::Value>,
 }
 
 /// A tenant.
@@ -45,6 +58,8 @@ pub struct TenantView {
     pub name: String,
     /// The account that owns it.
     pub account: Uuid,
+    /// What people call it and how they group it.
+    pub metadata: TenantMetadata,
     /// Where it is in its life.
     pub state: TenantState,
     /// Where it was asked to be.

@@ -25,6 +25,7 @@ mod policy;
 mod problem;
 mod reconcilers;
 mod run;
+mod schema;
 mod signals;
 mod streams;
 
@@ -36,6 +37,7 @@ pub use error::MetaError;
 pub use http::openapi;
 pub use run::run;
 pub use streams::StreamLimits;
+pub use schema::tenant_schema;
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,7 @@ pub(crate) enum Action {
     TenantList,
     TenantLoginLink,
     TenantRead,
+    TenantReplace,
     TenantResume,
     TenantSuspend,
     TenantUndelete,

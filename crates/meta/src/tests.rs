@@ -6,6 +6,7 @@ mod bad_input;
 mod bootstrap;
 mod events;
 mod followers;
+mod documents;
 mod harness;
 mod idempotency;
 mod internal;

@@ -57,7 +57,6 @@ async fn make(client: &ApiClient, settings: &Settings) -> anyhow::Result<()> {
     shards_up(client, settings).await?;
     let body = TenantCreate {
         name: NAME.to_owned(),
-        account: None,
         spec: TenantSpec {
             wordpress: WordPressSpec {
                 title: Some("Hello from AIPress".to_owned()),
@@ -65,6 +64,7 @@ async fn make(client: &ApiClient, settings: &Settings) -> anyhow::Result<()> {
             },
             ..TenantSpec::default()
         },
+        ..TenantCreate::default()
     };
     match client.tenant_create(&body).await {
         Ok(_) => {}

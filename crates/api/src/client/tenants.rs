@@ -1,10 +1,12 @@
 //! Calls about tenants.
 
 use http::Method;
+use serde_json::Value;
 
 use super::call::ApiClient;
 use super::error::ApiError;
 use super::platform::ListQuery;
+use crate::document::TenantDocument;
 use crate::login_link::LoginLinkCreate;
 use crate::login_link::LoginLinkView;
 use crate::page::Page;
@@ -55,6 +57,22 @@ impl ApiClient {
     /// See [`ApiError`].
     pub async fn tenant_update(&self, id: &str, body: &TenantPatch) -> Result<Accepted, ApiError> {
         self.change(Method::PATCH, &path(id, ""), body).await
+    }
+
+    /// `PUT /v1/tenants/{id}`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_put(&self, id: &str, body: &Value) -> Result<Accepted, ApiError> {
+        self.change(Method::PUT, &path(id, ""), body).await
+    }
+
+    /// `GET /v1/tenants/{id}/document`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_document(&self, id: &str) -> Result<TenantDocument, ApiError> {
+        self.get(&path(id, "document")).await
     }
 
     /// `DELETE /v1/tenants/{id}`.

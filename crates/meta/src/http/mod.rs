@@ -17,6 +17,7 @@ pub(crate) mod operations;
 pub(crate) mod projects;
 pub(crate) mod query;
 pub(crate) mod reply;
+pub(crate) mod schemas;
 pub(crate) mod shards;
 pub(crate) mod sse;
 pub(crate) mod tenants;
@@ -42,13 +43,20 @@ pub use openapi::openapi;
 fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .routes(routes!(tenants::create::create, tenants::list::list))
-        .routes(routes!(tenants::show::show, tenants::update::update, tenants::delete::delete))
+        .routes(routes!(
+            tenants::show::show,
+            tenants::put::put,
+            tenants::update::update,
+            tenants::delete::delete
+        ))
+        .routes(routes!(tenants::document::document))
         .routes(routes!(tenants::suspend::suspend))
         .routes(routes!(tenants::resume::resume))
         .routes(routes!(tenants::undelete::undelete))
         .routes(routes!(tenants::erase::erase))
         .routes(routes!(tenants::route::route))
         .routes(routes!(tenants::login_link::login_link))
+        .routes(routes!(schemas::tenant::tenant))
         .routes(routes!(shards::list::list))
         .routes(routes!(shards::show::show, shards::update::update))
         .routes(routes!(projects::list::list))

@@ -37,6 +37,7 @@ const TOKEN: &str = "token";
     ),
     tags(
         (name = "tenants", description = "Sites"),
+        (name = "schemas", description = "Forms of documents"),
         (name = "operations", description = "Long-running changes"),
         (name = "events", description = "What happened, as pages and as a stream"),
         (name = "shards", description = "Cells that sites live in"),

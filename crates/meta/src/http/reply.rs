@@ -37,7 +37,7 @@ pub(crate) fn answer(status: u16, body: &Value) -> Response {
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let etag = body.get("etag").or_else(|| body.pointer("/tenant/etag"));
+    let etag = ["/etag", "/tenant/etag", "/status/etag"].iter().find_map(|at| body.pointer(at));
     if let Some(etag) = etag.and_then(Value::as_str)
         && let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\""))
     {

@@ -254,6 +254,10 @@ impl Meta {
         self.call(with_json(self.request("PATCH", path), &body)).await
     }
 
+    pub(super) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(with_json(self.request("PUT", path), &body)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Answer {
         self.call(self.request("DELETE", path).body(Bytes::new()).unwrap()).await
     }

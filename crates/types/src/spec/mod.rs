@@ -84,6 +84,7 @@ pub struct TenantSpec {
         deserialize_with = "scalar::texts",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
+    #[schema(value_type = BTreeMap<String, scalar::Scalar>)]
     pub env: BTreeMap<String, String>,
     /// Database settings. Not available yet.
     #[serde(default, skip_serializing_if = "Map::is_empty")]

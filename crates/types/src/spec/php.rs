@@ -28,6 +28,7 @@ pub struct PhpSpec {
         deserialize_with = "scalar::texts",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
+    #[schema(value_type = BTreeMap<String, scalar::Scalar>)]
     pub settings: BTreeMap<String, String>,
 }
 

@@ -5,9 +5,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+use serde::Serialize;
 use serde::Deserializer;
 use serde::de::Error;
 use serde::de::Visitor;
+
+/// What stands for a text in documents.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the form for schemas; `Text` is what reads it")]
+pub(super) enum Scalar {
+    /// A text.
+    Text(String),
+    /// An integer, taken as the text that it is.
+    Number(i64),
+    /// A boolean, likewise.
+    Switch(bool),
+}
 
 /// A text, an integer or a boolean, kept as the text that it is.
 struct Text(String);

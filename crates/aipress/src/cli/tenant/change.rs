@@ -65,7 +65,9 @@ pub(super) async fn update(
     if spec.as_object().is_some_and(serde_json::Map::is_empty) {
         return Err(Failure::Usage("nothing to change: give --tier or --set FIELD=VALUE".into()));
     }
-    let accepted = client.tenant_update(&args.tenant, &TenantPatch { spec }).await?;
+    let accepted = client
+        .tenant_update(&args.tenant, &TenantPatch { spec: Some(spec), metadata: None })
+        .await?;
     end(client, accepted, args.wait, output).await
 }
 

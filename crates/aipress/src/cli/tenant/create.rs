@@ -5,6 +5,7 @@ use std::time::Duration;
 use aipress_api::LoginLinkCreate;
 use aipress_api::TenantCreate as Body;
 use aipress_api::client::ApiClient;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantSpec;
 use aipress_types::WordPressSpec;
 
@@ -24,6 +25,7 @@ pub(super) async fn run(
     let body = Body {
         name: args.name,
         account: None,
+        metadata: TenantMetadata::default(),
         spec: TenantSpec {
             tier: args.tier,
             region: args.region,

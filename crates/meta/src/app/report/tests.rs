@@ -12,6 +12,7 @@ fn tenant(desired: DesiredState, state: TenantState) -> TenantRecord {
         uid: TenantUid(Uuid::nil()),
         name: "bakery".parse().unwrap(),
         account: AccountId(Uuid::nil()),
+        metadata: aipress_types::TenantMetadata::default(),
         spec: TenantSpec::default(),
         desired,
         state,

@@ -10,6 +10,7 @@ use aipress_types::AccountId;
 use aipress_types::DesiredState;
 use aipress_types::FieldError;
 use aipress_types::NameError;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantName;
 use aipress_types::TenantSpec;
 use aipress_types::TenantState;
@@ -35,32 +36,92 @@ use crate::problem::ApiError;
 /// Kind of the operation, and word in audit and events.
 const KIND: &str = "tenant.create";
 
+/// A tenant to make, as it was asked for.
+#[derive(Debug)]
+pub(crate) struct NewTenant<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) metadata: TenantMetadata,
+    pub(crate) spec: TenantSpec,
+    /// Where name and account are in what was sent.
+    pub(crate) base: &'a str,
+}
+
+/// The same, checked.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    metadata: TenantMetadata,
+    spec: TenantSpec,
+    account_pointer: String,
+}
+
 /// Makes a tenant.
 pub(crate) async fn create(scope: &Scope, body: TenantCreate) -> Result<Answer, ApiError> {
-    let plane = &scope.plane;
-    let (name, mut spec) = check(&body, &plane.sites)?;
-    let account = body.account.unwrap_or(scope.caller.account.id);
+    let mut errors = body.metadata.check("/metadata");
+    errors.extend(body.spec.check("/spec"));
+    let new = NewTenant {
+        name: &body.name,
+        account: body.account,
+        metadata: body.metadata,
+        spec: body.spec,
+        base: "",
+    };
+    let (name, account, checked) = self::checked(scope, new, errors)?;
+    let change = Change::begin(&scope.plane).await?;
+    make(scope, change, name, account, checked).await
+}
+
+/// What can be said without the registry: `errors` are those of metadata and spec.
+pub(crate) fn checked(
+    scope: &Scope,
+    new: NewTenant<'_>,
+    mut errors: Vec<FieldError>,
+) -> Result<(TenantName, AccountId, Checked), ApiError> {
+    let name = match check_name(new.name, &scope.plane.sites) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            errors.insert(0, FieldError::new(format!("{}/name", new.base), error.to_string()));
+            None
+        }
+    };
+    let (Some(name), true) = (name, errors.is_empty()) else {
+        return Err(ApiError::fields(errors));
+    };
+    let account = new.account.unwrap_or(scope.caller.account.id);
+    let account_pointer = format!("{}/account", new.base);
     authorize(&scope.caller, Action::TenantCreate, Resource::Account(account))
-        .map_err(|_| no_account(account))?;
+        .map_err(|_| no_account(&account_pointer, account))?;
+    let mut spec = new.spec;
     // WordPress wants a title; kept in the spec, so that intent and view say what it will be.
     spec.wordpress.title.get_or_insert_with(|| name.to_string());
+    Ok((name, account, Checked { metadata: new.metadata, spec, account_pointer }))
+}
+
+/// Places and writes it.
+pub(crate) async fn make(
+    scope: &Scope,
+    mut change: Change<'_>,
+    name: TenantName,
+    account: AccountId,
+    checked: Checked,
+) -> Result<Answer, ApiError> {
+    let plane = &scope.plane;
     let uid = TenantUid(Uuid::new_v4());
     let sealed_secrets = secrets::make(&plane.sealer, uid)
         .map_err(|error| ApiError::internal("make secrets", &error))?;
-
-    let mut change = Change::begin(plane).await?;
     if let Some(holder) = change.txn.tenant_fetch(&TenantRef::Name(name.clone())).await? {
         return Err(name_taken(&holder, &scope.caller));
     }
     if change.txn.account_fetch(account).await?.is_none() {
-        return Err(no_account(account));
+        return Err(no_account(&checked.account_pointer, account));
     }
-    let shard = placement::choose(&mut change, &name, &spec).await?;
+    let shard = placement::choose(&mut change, &name, &checked.spec).await?;
     let insert = TenantInsert {
         uid,
         name,
         account,
-        spec,
+        metadata: checked.metadata,
+        spec: checked.spec,
         desired: DesiredState::Active,
         state: TenantState::Creating,
         shard: Some(shard),
@@ -81,22 +142,6 @@ pub(crate) async fn create(scope: &Scope, body: TenantCreate) -> Result<Answer, 
     let answer = tenant::answer(&mut change, 202, &made, operation).await?;
     scope.commit(change, &answer).await?;
     Ok(answer)
-}
-
-fn check(body: &TenantCreate, sites: &SiteUrls) -> Result<(TenantName, TenantSpec), ApiError> {
-    let mut errors = Vec::new();
-    let name = match check_name(&body.name, sites) {
-        Ok(name) => Some(name),
-        Err(error) => {
-            errors.push(FieldError::new("/name", error.to_string()));
-            None
-        }
-    };
-    errors.extend(body.spec.check("/spec"));
-    match name {
-        Some(name) if errors.is_empty() => Ok((name, body.spec.clone())),
-        _ => Err(ApiError::fields(errors)),
-    }
 }
 
 /// Why a text is no name for a new tenant here.
@@ -121,7 +166,8 @@ fn check_name(text: &str, sites: &SiteUrls) -> Result<TenantName, RefusedName> {
     Ok(name)
 }
 
-fn name_taken(holder: &TenantRecord, caller: &Caller) -> ApiError {
+/// The refusal of a name that `holder` has.
+pub(crate) fn name_taken(holder: &TenantRecord, caller: &Caller) -> ApiError {
     let own = authorize(caller, Action::TenantRead, Resource::Tenant(holder)).is_ok();
     let name = &holder.name;
     let detail = match (own, holder.desired) {
@@ -140,8 +186,8 @@ fn name_taken(holder: &TenantRecord, caller: &Caller) -> ApiError {
 }
 
 /// One's own missing account and somebody else's existing one look the same.
-fn no_account(id: AccountId) -> ApiError {
-    ApiError::field("/account", format!("there is no account `{id}` that you can use"))
+fn no_account(pointer: &str, id: AccountId) -> ApiError {
+    ApiError::field(pointer, format!("there is no account `{id}` that you can use"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Tenants: how they are found and seen; each change has a file of its own.
 
 pub(crate) mod create;
+pub(crate) mod document;
 pub(crate) mod erase_due;
+pub(crate) mod put;
 pub(crate) mod transition;
 pub(crate) mod update;
 
@@ -29,6 +31,7 @@ pub(crate) fn view(tenant: &TenantRecord, sites: &SiteUrls) -> TenantView {
         uid: tenant.uid.0,
         name: tenant.name.to_string(),
         account: tenant.account.0,
+        metadata: tenant.metadata.clone(),
         state: tenant.state,
         desired: tenant.desired,
         spec: tenant.spec.clone(),

@@ -1,10 +1,14 @@
-//! A change of a tenant's spec by JSON merge patch (RFC 7396).
+//! A change of a tenant's spec and metadata by JSON merge patches (RFC 7396).
 
 use aipress_api::TenantPatch;
 use aipress_store::TenantIntentUpdate;
+use aipress_store::TenantRecord;
 use aipress_types::DesiredState;
 use aipress_types::FieldError;
+use aipress_types::TenantMetadata;
 use aipress_types::TenantSpec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -22,64 +26,109 @@ use crate::problem::ApiError;
 /// Kind of the operation, and word in audit and events.
 const KIND: &str = "tenant.update";
 
-/// Changes the spec of the tenant that `id` means. One that changes nothing is answered 200 with
-/// an operation that has ended, the same generation and the same etag, and overtakes nobody.
+/// What a tenant is to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Wanted {
+    pub(crate) spec: TenantSpec,
+    pub(crate) metadata: TenantMetadata,
+}
+
+/// Changes fields of the tenant that `id` means.
 pub(crate) async fn update(
     scope: &Scope,
     id: &str,
     patch: TenantPatch,
 ) -> Result<Answer, ApiError> {
-    if !patch.spec.is_object() {
-        return Err(ApiError::field("/spec", "must be an object with the fields to change"));
+    if patch.spec.is_none() && patch.metadata.is_none() {
+        return Err(ApiError::field("", "nothing to change: give `spec` or `metadata`"));
+    }
+    for (pointer, patch) in [("/spec", &patch.spec), ("/metadata", &patch.metadata)] {
+        if patch.as_ref().is_some_and(|patch| !patch.is_object()) {
+            return Err(ApiError::field(pointer, "must be an object with the fields to change"));
+        }
     }
     let mut change = Change::begin(&scope.plane).await?;
     let before = tenant::find_in(&mut change, &scope.caller, Action::TenantUpdate, id).await?;
     scope.check_etag(&before.etag)?;
+    let wanted = patched(&Wanted::of(&before), &patch)?;
+    apply(scope, change, &before, wanted).await
+}
+
+/// Makes a tenant what is wanted, all checked. A change of nothing is answered 200 with an
+/// operation that has ended, the same generation and the same etag, and overtakes nobody; one of
+/// metadata alone likewise, with a new etag, for nothing of it reaches the site.
+pub(crate) async fn apply(
+    scope: &Scope,
+    mut change: Change<'_>,
+    before: &TenantRecord,
+    wanted: Wanted,
+) -> Result<Answer, ApiError> {
     if matches!(before.desired, DesiredState::Deleted | DesiredState::Erased) {
         return Err(ApiError::new(
             &codes::INVALID_STATE,
             format!("`{}` is deleted: undelete it first", before.name),
         ));
     }
-    let spec = patched(&before.spec, &patch.spec)?;
-    if spec == before.spec {
-        let operation = operation::begin_ended(&mut change, &scope.origin, KIND, &before).await?;
-        let note = Note { action: KIND, before: None, after: None };
-        change.note_tenant(&scope.origin, &before, note).await?;
-        let answer = tenant::answer(&mut change, 200, &before, operation).await?;
-        scope.commit(change, &answer).await?;
-        return Ok(answer);
+    let mut after = before.clone();
+    if wanted.metadata != before.metadata {
+        after = change.txn.tenant_set_metadata(before.uid, &wanted.metadata, change.now).await?;
     }
-    let mut intent = TenantIntentUpdate::new(before.uid, change.now);
-    intent.spec = Some(spec);
-    let after = change.txn.tenant_update_intent(&intent).await?;
-    change.route(&after).await?;
-    let operation = operation::begin(&mut change, &scope.origin, KIND, &after).await?;
-    let note = Note {
-        action: KIND,
-        before: tenant::audited(&before, &scope.plane.sites),
-        after: tenant::audited(&after, &scope.plane.sites),
+    let asks = wanted.spec != before.spec;
+    if asks {
+        let mut intent = TenantIntentUpdate::new(before.uid, change.now);
+        intent.spec = Some(wanted.spec);
+        after = change.txn.tenant_update_intent(&intent).await?;
+        change.route(&after).await?;
+        change.push(after.uid);
+    }
+    let operation = if asks {
+        operation::begin(&mut change, &scope.origin, KIND, &after).await?
+    } else {
+        operation::begin_ended(&mut change, &scope.origin, KIND, &after).await?
     };
+    let changed = after.etag != before.etag;
+    let seen = |tenant: &TenantRecord| {
+        changed.then(|| tenant::audited(tenant, &scope.plane.sites)).flatten()
+    };
+    let note = Note { action: KIND, before: seen(before), after: seen(&after) };
     change.note_tenant(&scope.origin, &after, note).await?;
-    change.push(after.uid);
-    let answer = tenant::answer(&mut change, 202, &after, operation).await?;
+    let status = if asks { 202 } else { 200 };
+    let answer = tenant::answer(&mut change, status, &after, operation).await?;
     scope.commit(change, &answer).await?;
     Ok(answer)
 }
 
-/// The spec after the patch, if it is one that may follow. Pure.
-fn patched(before: &TenantSpec, patch: &Value) -> Result<TenantSpec, ApiError> {
-    let mut whole =
-        serde_json::to_value(before).map_err(|error| ApiError::internal("encode spec", &error))?;
-    merge(&mut whole, patch);
-    let after: TenantSpec = json::from_value(whole, "/spec")?;
-    let mut errors = after.check("/spec");
-    errors.extend(fixed(before, &after));
-    if errors.is_empty() { Ok(after) } else { Err(ApiError::fields(errors)) }
+impl Wanted {
+    fn of(tenant: &TenantRecord) -> Self {
+        Self { spec: tenant.spec.clone(), metadata: tenant.metadata.clone() }
+    }
+}
+
+/// What is wanted after the patch, if it may follow. Pure.
+fn patched(before: &Wanted, patch: &TenantPatch) -> Result<Wanted, ApiError> {
+    let spec: TenantSpec = merged(&before.spec, patch.spec.as_ref(), "/spec")?;
+    let metadata: TenantMetadata = merged(&before.metadata, patch.metadata.as_ref(), "/metadata")?;
+    let mut errors = metadata.check("/metadata");
+    errors.extend(spec.check("/spec"));
+    errors.extend(fixed(&before.spec, &spec));
+    if errors.is_empty() { Ok(Wanted { spec, metadata }) } else { Err(ApiError::fields(errors)) }
+}
+
+fn merged<T: Serialize + DeserializeOwned>(
+    before: &T,
+    patch: Option<&Value>,
+    base: &str,
+) -> Result<T, ApiError> {
+    let mut whole = serde_json::to_value(before)
+        .map_err(|error| ApiError::internal("encode tenant", &error))?;
+    if let Some(patch) = patch {
+        merge(&mut whole, patch);
+    }
+    json::from_value(whole, base)
 }
 
 /// Complaints about changes that are not possible.
-fn fixed(before: &TenantSpec, after: &TenantSpec) -> Vec<FieldError> {
+pub(crate) fn fixed(before: &TenantSpec, after: &TenantSpec) -> Vec<FieldError> {
     const ONCE: &str = "is set once, at creation; it belongs to WordPress now: change it in \
                         wp-admin under Settings";
     const MOVE: &str = "can't be changed yet: it would move the site to another shard";
@@ -147,12 +196,37 @@ mod tests {
         }
     }
 
+    fn spec_patched(before: &TenantSpec, patch: Value) -> Result<TenantSpec, ApiError> {
+        let before = Wanted { spec: before.clone(), metadata: TenantMetadata::default() };
+        let patch = TenantPatch { spec: Some(patch), metadata: None };
+        patched(&before, &patch).map(|wanted| wanted.spec)
+    }
+
     #[test]
     fn a_tier_changes_and_null_takes_it_back() {
         let before = TenantSpec { tier: Tier::Gold, ..TenantSpec::default() };
-        assert_eq!(patched(&before, &json!({"tier":"silver"})).unwrap().tier, Tier::Silver);
-        assert_eq!(patched(&before, &json!({"tier":null})).unwrap().tier, Tier::Bronze);
-        assert_eq!(patched(&before, &json!({})).unwrap(), before);
+        let tier = |patch| spec_patched(&before, patch).unwrap().tier;
+        assert_eq!(tier(json!({"tier":"silver"})), Tier::Silver);
+        assert_eq!(tier(json!({"tier":null})), Tier::Bronze);
+        assert_eq!(spec_patched(&before, json!({})).unwrap(), before);
+    }
+
+    #[test]
+    fn labels_are_merged_one_by_one() {
+        let metadata = TenantMetadata {
+            display_name: Some("Shop".to_owned()),
+            labels: [("a", "1"), ("b", "2")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        };
+        let before = Wanted { spec: TenantSpec::default(), metadata };
+        let patch = |metadata| TenantPatch { spec: None, metadata: Some(metadata) };
+        let after = patched(&before, &patch(json!({"labels":{"a":null,"c":"3"}}))).unwrap();
+        assert_eq!(after.metadata.display_name.as_deref(), Some("Shop"));
+        let labels: Vec<&str> = after.metadata.labels.keys().map(String::as_str).collect();
+        assert_eq!(labels, ["b", "c"]);
+        let error = patched(&before, &patch(json!({"labels":{"a b":"x"}}))).unwrap_err();
+        assert!(error.pointers().any(|pointer| pointer == "/metadata/labels/a b"), "{error:?}");
+        let error = patched(&before, &patch(json!({"name":"x"}))).unwrap_err();
+        assert!(error.pointers().any(|pointer| pointer == "/metadata/name"), "{error:?}");
     }
 
     #[test]
@@ -166,7 +240,7 @@ mod tests {
             (json!({"tier":5}), "/spec/tier"),
             (json!({"wordpress":[]}), "/spec/wordpress"),
         ] {
-            let error = patched(&TenantSpec::default(), &patch).unwrap_err();
+            let error = spec_patched(&TenantSpec::default(), patch.clone()).unwrap_err();
             assert!(error.pointers().any(|p| p == pointer), "{patch}: {error:?}");
         }
     }

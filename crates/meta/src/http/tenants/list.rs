@@ -11,6 +11,8 @@ use aipress_store::TenantFilter;
 use aipress_store::TenantSort;
 use aipress_store::TenantSortKey;
 use aipress_types::AccountId;
+use aipress_types::metadata::is_label_name;
+use aipress_types::metadata::is_label_value;
 use axum::extract::State;
 use axum::response::Response;
 
@@ -28,7 +30,7 @@ use crate::policy::visible_accounts;
 use crate::problem::ApiError;
 
 const KNOWN: &[&str] =
-    &["state", "tier", "region", "shard", "account", "q", "sort", "limit", "cursor"];
+    &["state", "tier", "region", "shard", "account", "label", "q", "sort", "limit", "cursor"];
 
 /// List sites.
 ///
@@ -45,6 +47,8 @@ const KNOWN: &[&str] =
         ("region" = Option<String>, Query, description = "Only on shards of this region"),
         ("shard" = Option<String>, Query, description = "Only on this shard"),
         ("account" = Option<String>, Query, description = "Only of this account"),
+        ("label" = Option<String>, Query,
+         description = "Only those with this label, `name=value`; several with commas"),
         ("q" = Option<String>, Query, description = "Only names that start with this"),
         ("sort" = Option<String>, Query,
          description = "`name`, `createdAt` or `updatedAt`, with `-` in front for descending"),
@@ -72,12 +76,22 @@ pub(crate) async fn list(
         tier: params.parsed("tier")?,
         region: params.one("region")?.map(str::to_owned),
         shard: params.parsed("shard")?,
+        labels: params.all("label", label)?,
         name_prefix: params.one("q")?.map(str::to_owned),
         name_contains: None,
     };
     let found = plane.store.tenant_list(&filter, sort(&params)?, &page).await?;
     let items = found.items.iter().map(|tenant| tenant::view(tenant, &plane.sites)).collect();
     reply::page(items, found.next.and_then(|next| cursor::encode(binding, &next)))
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if is_label_name(name) && is_label_value(value) => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err(format!("`{text}` is no label such as team=shops")),
+    }
 }
 
 /// The wanted account, if it is among those that the caller sees; none at all otherwise.

@@ -2,9 +2,11 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod document;
 pub(crate) mod erase;
 pub(crate) mod list;
 pub(crate) mod login_link;
+pub(crate) mod put;
 pub(crate) mod resume;
 pub(crate) mod route;
 pub(crate) mod show;

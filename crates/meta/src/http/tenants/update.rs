@@ -9,9 +9,9 @@ use crate::app::tenant;
 use crate::http::call::Call;
 use crate::http::json;
 
-/// Change a site's spec.
+/// Change fields of a site.
 ///
-/// `spec` is a JSON merge patch (RFC 7396). A patch that changes nothing is answered 200 with an
+/// `spec` and `metadata` are JSON merge patches (RFC 7396). Metadata changes at once. A patch that changes nothing is answered 200 with an
 /// operation that has ended, the same generation and the same etag.
 #[utoipa::path(
     patch,

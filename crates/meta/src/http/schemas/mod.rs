@@ -1,0 +1,3 @@
+//! `/v1/schemas`: JSON Schemas of documents.
+
+pub(crate) mod tenant;
