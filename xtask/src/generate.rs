@@ -15,8 +15,11 @@ struct Generator {
 }
 
 /// One line for each generated file.
-const GENERATORS: &[Generator] =
-    &[Generator { file: "openapi/meta.json", arguments: &["openapi"] }];
+const GENERATORS: &[Generator] = &[
+    Generator { file: "docs/FIELDS.md", arguments: &["fields"] },
+    Generator { file: "openapi/meta.json", arguments: &["openapi"] },
+    Generator { file: "schema/tenant.json", arguments: &["schema"] },
+];
 
 /// Writes what is stale, or with `check` only says so.
 pub(crate) fn run(check: bool) -> Result<Vec<String>> {

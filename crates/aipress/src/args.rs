@@ -155,6 +155,12 @@ pub(crate) enum Verb {
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
+    /// Print the JSON Schema of the tenant document, for editors
+    #[command(after_help = examples!["aipress schema > tenant.json"])]
+    Schema,
+    /// Print what each field of the tenant document does (`docs/FIELDS.md`)
+    #[command(hide = true)]
+    Fields,
     /// Run one role; the supervisor calls this
     #[command(subcommand, hide = true)]
     Role(Role),

@@ -11,6 +11,7 @@ mod data;
 mod doctor;
 mod down;
 mod exit;
+mod fields;
 mod man;
 mod output;
 mod php_files;
@@ -100,6 +101,11 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Completion(args) => completion::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Openapi => roles::openapi(),
+        Verb::Schema => roles::schema(),
+        Verb::Fields => {
+            fields::run();
+            Ok(())
+        }
         Verb::Role(role) => roles::run(data, role).await,
         Verb::Tenant(verb) => cli::tenant::run(data, connect, verb, output).await,
         Verb::Shard(verb) => cli::shard::run(data, connect, verb, output).await,

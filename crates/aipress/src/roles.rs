@@ -49,6 +49,14 @@ pub(crate) fn openapi() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints the JSON Schema of the tenant document.
+pub(crate) fn schema() -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(&aipress_meta::tenant_schema())
+        .context("encode the schema")?;
+    crate::output::say(&(text + "\n"));
+    Ok(())
+}
+
 /// The supervisor's socket of this name.
 fn socket(name: &str) -> anyhow::Result<Listener> {
     listen::inherited(name)?

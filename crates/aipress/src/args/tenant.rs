@@ -21,15 +21,16 @@ pub(crate) enum TenantVerb {
     #[command(visible_alias = "ls", after_help = examples![
         "aipress tenant list",
         "aipress tenant list --state active,failed --tier gold",
+        "aipress tenant list --label team=shops",
         "aipress tenant list --name shop- --sort -createdAt --limit 20",
         "aipress tenant list --columns name,url",
         "aipress tenant list -o name",
     ])]
     List(TenantList),
-    /// Show a site
+    /// Show a site; with -o yaml its document, which `aipress apply` takes
     #[command(after_help = examples![
         "aipress tenant show bakery",
-        "aipress tenant show bakery -o yaml",
+        "aipress tenant show bakery -o yaml > bakery.yaml",
     ])]
     Show {
         /// Name or uid
@@ -118,6 +119,9 @@ pub(crate) struct TenantList {
     /// Only this shard
     #[arg(long)]
     pub(crate) shard: Option<String>,
+    /// Only those with these labels, such as team=shops,env=prod
+    #[arg(long, short = 'l', value_name = "NAME=VALUE")]
+    pub(crate) label: Option<String>,
     /// Only names that begin so
     #[arg(long, value_name = "PREFIX")]
     pub(crate) name: Option<String>,

@@ -61,18 +61,34 @@ async fn a_document_replaces_all_but_what_is_set_once() {
 
     for (document, pointer) in [
         (document("other", json!({}), json!({})), "/metadata/name"),
-        (document("bakery", json!({ "account": uuid::Uuid::nil() }), json!({})), "/metadata/account"),
+        (
+            document("bakery", json!({ "account": uuid::Uuid::nil() }), json!({})),
+            "/metadata/account",
+        ),
         (document("bakery", json!({}), json!({ "region": "europe-west1" })), "/spec/region"),
-        (document("bakery", json!({}), json!({ "wordpress": { "title": "x" } })), "/spec/wordpress/title"),
+        (
+            document("bakery", json!({}), json!({ "wordpress": { "title": "x" } })),
+            "/spec/wordpress/title",
+        ),
         (document("bakery", json!({ "labels": { "": "x" } }), json!({})), "/metadata/labels/"),
         (document("bakery", json!({ "lables": {} }), json!({})), "/metadata/lables"),
-        (json!({ "apiVersion": "aipress.io/v2", "kind": "Tenant", "metadata": { "name": "x" } }), "/apiVersion"),
-        (json!({ "apiVersion": "aipress.io/v1", "kind": "Shop", "metadata": { "name": "x" } }), "/kind"),
+        (
+            json!({ "apiVersion": "aipress.io/v2", "kind": "Tenant", "metadata": { "name": "x" } }),
+            "/apiVersion",
+        ),
+        (
+            json!({ "apiVersion": "aipress.io/v1", "kind": "Shop", "metadata": { "name": "x" } }),
+            "/kind",
+        ),
     ] {
         let answer = meta.put("/v1/tenants/bakery", document.clone()).await;
         answer.is_problem(422, "invalid_fields");
         let found = answer.body["errors"].as_array().unwrap();
-        assert!(found.iter().any(|error| error["pointer"] == pointer), "{document}: {}", answer.text);
+        assert!(
+            found.iter().any(|error| error["pointer"] == pointer),
+            "{document}: {}",
+            answer.text
+        );
     }
 }
 
@@ -80,7 +96,8 @@ async fn a_document_replaces_all_but_what_is_set_once() {
 async fn conditions_strangers_and_deleted_sites() {
     let meta = Meta::start(1).await;
     let plain = document("bakery", json!({}), json!({}));
-    let conditional = |etag: &str| meta.request("PUT", "/v1/tenants/bakery").header("if-match", etag);
+    let conditional =
+        |etag: &str| meta.request("PUT", "/v1/tenants/bakery").header("if-match", etag);
     let absent = meta.call(with_json(conditional("*"), &plain)).await;
     absent.is_problem(412, "etag_mismatch");
     let made = meta.put("/v1/tenants/bakery", plain.clone()).await.is(202);
@@ -105,10 +122,12 @@ async fn conditions_strangers_and_deleted_sites() {
 #[tokio::test]
 async fn labels_change_at_once_and_find_sites() {
     let meta = Meta::start(1).await;
-    let made = meta.post("/v1/tenants", json!({ "name": "one", "metadata": { "labels": { "team": "a" } } }));
+    let made = meta
+        .post("/v1/tenants", json!({ "name": "one", "metadata": { "labels": { "team": "a" } } }));
     meta.ended(made.await.is(202).at("/operation/id")).await;
     meta.made("two").await;
-    let labelled = meta.patch("/v1/tenants/two", json!({ "metadata": { "labels": { "team": "b", "x": "" } } }));
+    let labelled = meta
+        .patch("/v1/tenants/two", json!({ "metadata": { "labels": { "team": "b", "x": "" } } }));
     let labelled = labelled.await.is(200);
     assert_eq!(labelled.at("/operation/state"), "succeeded");
     assert_eq!(labelled.body["tenant"]["generation"], 1, "nothing of it reaches the site");

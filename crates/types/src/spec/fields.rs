@@ -44,6 +44,17 @@ pub const FIELDS: &[Field] = &[
     works("/apiVersion", r#""aipress.io/v1""#, "the form of the document"),
     works("/kind", r#""Tenant""#, "what the document is about"),
     works("/metadata/name", r#""bakery""#, "the site's name, for ever; it is in its address"),
+    works("/metadata/displayName", r#""Anna's Bakery""#, "what people call the site"),
+    works(
+        "/metadata/labels",
+        r#"{"team":"shops"}"#,
+        "found by `aipress tenant list --label team=shops`",
+    ),
+    works(
+        "/metadata/account",
+        r#""0198c2f4-6a1e-4c3b-9d5f-2e8a4b6c1d03""#,
+        "who owns it; set once, at creation",
+    ),
     works("/spec/tier", r#""silver""#, "PHP workers, memory and price"),
     works("/spec/region", r#""europe-west1""#, "where the site is placed; set once"),
     works("/spec/residency", r#""europe-west1""#, "which region its data must not leave; set once"),

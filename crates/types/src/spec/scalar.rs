@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::Serialize;
 use serde::Deserializer;
+use serde::Serialize;
 use serde::de::Error;
 use serde::de::Visitor;
 

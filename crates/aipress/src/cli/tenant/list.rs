@@ -19,7 +19,8 @@ pub(super) async fn run(
     args: TenantList,
     output: Output,
 ) -> Result<(), Failure> {
-    let filtered = [&args.state, &args.tier, &args.shard, &args.name].iter().any(|f| f.is_some());
+    let filtered =
+        [&args.label, &args.state, &args.tier, &args.shard, &args.name].iter().any(|f| f.is_some());
     let most = args.limit.unwrap_or(usize::MAX);
     let mut tenants: Vec<TenantView> = Vec::new();
     let mut cursor = None;
@@ -28,6 +29,7 @@ pub(super) async fn run(
             .with("state", args.state.as_deref())
             .with("tier", args.tier.as_deref())
             .with("shard", args.shard.as_deref())
+            .with("label", args.label.as_deref())
             .with("q", args.name.as_deref())
             .with("sort", args.sort.as_deref())
             .with("limit", Some(PAGE.min(most - tenants.len())))

@@ -9,6 +9,11 @@ use crate::output;
 
 /// Shows one site.
 pub(super) async fn run(client: &ApiClient, tenant: &str, output: Output) -> Result<(), Failure> {
+    // As YAML it is the document, which `aipress apply` takes.
+    if output == Output::Yaml {
+        let document = client.tenant_document(tenant).await?;
+        return output::print(output, &document, |_| String::new());
+    }
     let tenant = client.tenant_fetch(tenant).await?;
     output::print(output, &tenant, table)
 }
@@ -23,6 +28,8 @@ pub(super) fn table(tenant: &TenantView) -> String {
     };
     output::fields(&[
         ("Name", tenant.name.clone()),
+        ("Called", tenant.metadata.display_name.clone().unwrap_or_default()),
+        ("Labels", labels(tenant)),
         ("Uid", tenant.uid.to_string()),
         ("State", format!("{}{progress}", tenant.state)),
         ("Message", tenant.message.clone().unwrap_or_default()),
@@ -37,4 +44,10 @@ pub(super) fn table(tenant: &TenantView) -> String {
         ("Updated", output::moment_in_full(tenant.updated_at)),
         ("Deleted", tenant.deleted_at.map_or_else(String::new, output::moment_in_full)),
     ])
+}
+
+/// Labels as they are asked for by `--label`.
+fn labels(tenant: &TenantView) -> String {
+    let labels = &tenant.metadata.labels;
+    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
 }
