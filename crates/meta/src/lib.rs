@@ -36,8 +36,8 @@ pub use config::SiteUrls;
 pub use error::MetaError;
 pub use http::openapi;
 pub use run::run;
-pub use streams::StreamLimits;
 pub use schema::tenant_schema;
+pub use streams::StreamLimits;
 
 #[cfg(test)]
 mod tests;

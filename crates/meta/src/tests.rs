@@ -4,9 +4,9 @@
 mod access;
 mod bad_input;
 mod bootstrap;
+mod documents;
 mod events;
 mod followers;
-mod documents;
 mod harness;
 mod idempotency;
 mod internal;
