@@ -13,6 +13,7 @@ mod events;
 mod global;
 mod man;
 mod operation;
+mod package;
 mod project;
 mod role;
 mod route;
@@ -35,6 +36,7 @@ pub(crate) use global::Global;
 pub(crate) use global::Output;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
+pub(crate) use package::PackageVerb;
 pub(crate) use project::ProjectVerb;
 pub(crate) use role::Role;
 pub(crate) use route::Route;
@@ -132,6 +134,9 @@ pub(crate) enum Verb {
         "aipress events --since oldest",
     ])]
     Events(Events),
+    /// Plugins and themes in the platform's mirror
+    #[command(subcommand)]
+    Package(PackageVerb),
     /// Show where a site lives, or would live
     #[command(after_help = examples![
         "aipress route bakery",

@@ -5,6 +5,7 @@ pub(crate) mod connect;
 pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod operation;
+pub(crate) mod package;
 pub(crate) mod project;
 pub(crate) mod route;
 pub(crate) mod shard;

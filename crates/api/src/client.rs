@@ -4,6 +4,7 @@ mod call;
 mod error;
 mod events;
 mod operations;
+mod packages;
 mod platform;
 mod sse;
 mod tenants;

@@ -3,6 +3,7 @@
 
 pub mod inventory;
 pub mod login_token;
+pub mod packages;
 pub mod report;
 pub mod routes;
 pub mod sites;
@@ -10,6 +11,8 @@ pub mod sites;
 pub use inventory::InventoryItem;
 pub use inventory::ShardInventory;
 pub use login_token::LoginTokenCreate;
+pub use packages::PackageResolve;
+pub use packages::PackageResolved;
 pub use report::IntentList;
 pub use report::ReportAnswer;
 pub use report::ShardReport;

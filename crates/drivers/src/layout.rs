@@ -116,6 +116,11 @@ impl DataPaths {
         self.meta().join("registry.db")
     }
 
+    /// The mirror of plugins and themes.
+    pub fn packages(&self) -> PathBuf {
+        self.meta().join("packages")
+    }
+
     /// The edge's own folder (0700).
     pub fn edge(&self) -> PathBuf {
         self.root.join("edge")

@@ -20,6 +20,7 @@ use crate::feed::Feed;
 use crate::feed::operation::OperationFeeds;
 use crate::http::internal::RoleTokens;
 use crate::metrics::Metrics;
+use crate::mirror::Mirror;
 use crate::signals::Signals;
 use crate::streams::StreamLimits;
 use crate::streams::Streams;
@@ -50,6 +51,7 @@ pub(crate) struct Plane {
     pub(crate) pushes: Arc<WorkQueue<TenantUid>>,
     /// Operations that may have reached what they wait for.
     pub(crate) endings: Arc<WorkQueue<OperationId>>,
+    pub(crate) mirror: Mirror,
     pub(crate) mutations: Arc<Semaphore>,
     /// Event streams that are open.
     pub(crate) streams: Arc<Streams>,
@@ -72,6 +74,7 @@ pub(crate) struct PlaneParts {
     pub(crate) roles: RoleTokens,
     pub(crate) own_token: Option<Secret>,
     pub(crate) streams: StreamLimits,
+    pub(crate) mirror: Mirror,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -86,6 +89,7 @@ impl Plane {
             federation: parts.federation,
             roles: parts.roles,
             own_token: parts.own_token,
+            mirror: parts.mirror,
             signals: Signals::new(),
             streams: Streams::new(parts.streams, &metrics),
             feed: Feed::new(),

@@ -33,6 +33,11 @@ pub(crate) enum Action {
     MetricsRead,
     OperationList,
     OperationRead,
+    PackageAdd,
+    PackageDelete,
+    PackageFetch,
+    PackageList,
+    PackageRead,
     ProjectList,
     ShardList,
     ShardRead,
@@ -107,6 +112,8 @@ pub(crate) fn authorize(
                 | Action::OperationList
                 | Action::EventList
                 | Action::AuditList
+                | Action::PackageList
+                | Action::PackageRead
                     if caller.user.role == MEMBER =>
                 {
                     Ok(())

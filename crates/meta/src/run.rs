@@ -17,6 +17,7 @@ use crate::config::MetaConfig;
 use crate::error::MetaError;
 use crate::http;
 use crate::http::internal::RoleTokens;
+use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::reconcilers;
@@ -48,6 +49,8 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
             }
         },
     )?;
+    let mirror = Mirror::open(&config.packages)
+        .map_err(|source| MetaError::Packages { path: config.packages.dir.clone(), source })?;
     let plane = Arc::new(Plane::new(PlaneParts {
         store: store.clone(),
         clock: config.clock,
@@ -57,6 +60,7 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         roles,
         own_token: config.own_token,
         streams: config.streams,
+        mirror,
         lifecycle: lifecycle.clone(),
     }));
     let reconcilers = reconcilers::start(&plane);

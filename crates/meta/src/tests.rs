@@ -14,6 +14,7 @@ mod life;
 mod lists;
 mod openapi;
 mod operations;
+mod packages;
 mod placement;
 mod plane;
 mod shard;

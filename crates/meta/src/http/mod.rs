@@ -14,6 +14,7 @@ pub(crate) mod me;
 pub(crate) mod metrics;
 mod openapi;
 pub(crate) mod operations;
+pub(crate) mod packages;
 pub(crate) mod projects;
 pub(crate) mod query;
 pub(crate) mod reply;
@@ -21,6 +22,7 @@ pub(crate) mod schemas;
 pub(crate) mod shards;
 pub(crate) mod sse;
 pub(crate) mod tenants;
+pub(crate) mod upload;
 
 use std::sync::Arc;
 
@@ -63,6 +65,9 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(operations::list::list))
         .routes(routes!(operations::show::show))
         .routes(routes!(operations::events::events))
+        .routes(routes!(packages::list::list, packages::add::add))
+        .routes(routes!(packages::show::show, packages::delete::delete))
+        .routes(routes!(packages::fetch::fetch))
         .routes(routes!(audit::list::list))
         .routes(routes!(events::list::list))
         .routes(routes!(me::show::show))
@@ -81,6 +86,8 @@ pub(crate) fn internal_router(plane: Arc<Plane>) -> Router {
     let router = Router::new()
         .route("/internal/v1/shards/{id}/intents", get(internal::intents::intents))
         .route("/internal/v1/shards/{id}/report", post(internal::report::report))
+        .route("/internal/v1/packages/resolve", post(internal::packages::resolve))
+        .route("/internal/v1/packages/{sha256}", get(internal::packages::archive))
         .route("/internal/v1/routes", get(internal::routes::routes))
         .route("/internal/v1/routes/{host}", get(internal::route::route));
     finished(router, plane)

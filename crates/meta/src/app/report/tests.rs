@@ -43,6 +43,7 @@ fn observed(desired: DesiredState, phase: ObservedPhase) -> TenantObserved {
         wordpress_version: None,
         steps: Vec::new(),
         message: None,
+        serving: false,
     }
 }
 

@@ -2,6 +2,7 @@
 //! its own, only with a role's token.
 
 pub(crate) mod intents;
+pub(crate) mod packages;
 pub(crate) mod report;
 mod role;
 pub(crate) mod route;
