@@ -286,7 +286,10 @@ fn check_kind(
         KIND_FILE if !is_dir => {}
         KIND_FOLDER if is_dir => {}
         _ => {
-            return Err(Refusal::entry(raw, "it is a link or a device, not a plain file or folder"));
+            return Err(Refusal::entry(
+                raw,
+                "it is a link or a device, not a plain file or folder",
+            ));
         }
     }
     match record.compression_method() {
