@@ -7,6 +7,8 @@ mod examples;
 mod change;
 mod clean_data;
 mod completion;
+mod config;
+mod context;
 mod core;
 mod doctor;
 mod events;
@@ -27,6 +29,9 @@ pub(crate) use change::Wait;
 pub(crate) use clean_data::CleanData;
 pub(crate) use completion::Completion;
 pub(crate) use completion::Shell;
+pub(crate) use config::ConfigVerb;
+pub(crate) use context::ContextAdd;
+pub(crate) use context::ContextVerb;
 pub(crate) use core::CoreVerb;
 pub(crate) use doctor::Doctor;
 pub(crate) use events::Events;
@@ -34,6 +39,8 @@ pub(crate) use global::Color;
 pub(crate) use global::Connect;
 pub(crate) use global::Global;
 pub(crate) use global::Output;
+#[cfg(test)]
+pub(crate) use global::Sources;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
 pub(crate) use package::PackageVerb;
@@ -143,6 +150,19 @@ pub(crate) enum Verb {
         "aipress route bakery --shards 1000",
     ])]
     Route(Route),
+    /// Your own settings: where they are, what they say
+    #[command(subcommand, after_help = examples![
+        "aipress config view",
+        "aipress config set output yaml",
+    ])]
+    Config(ConfigVerb),
+    /// The platforms that you talk to
+    #[command(subcommand, after_help = examples![
+        "aipress context add prod --server https://console.example.org --token-file t",
+        "aipress context use prod",
+        "aipress context list",
+    ])]
+    Context(ContextVerb),
     /// Print what makes a shell complete the verbs, flags and names of sites
     #[command(after_help = examples![
         "source <(aipress completion bash)",

@@ -1,8 +1,11 @@
-//! The verbs that people use, over the public API only.
+//! The verbs that people use, over the public API only (and the
+//! person's own settings).
 
+pub(crate) mod config;
 mod confirm;
 pub(crate) mod connect;
 pub(crate) mod events;
+pub(crate) mod context;
 pub(crate) mod follow;
 pub(crate) mod operation;
 pub(crate) mod package;

@@ -61,6 +61,7 @@ pub(crate) async fn run(
     args: Doctor,
     output: Output,
 ) -> Result<(), Failure> {
+    let how = &how.or_here();
     let paths = data::paths(data)?;
     let settings = Settings::load(&paths)?;
     if args.inventory {

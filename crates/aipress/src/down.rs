@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aipress_drivers::DataPaths;
 use aipress_supervise::ControlError;
+use aipress_supervise::Holder;
 use aipress_supervise::UnitState;
 use aipress_supervise::control;
+use anyhow::Context;
 
 use crate::data;
 use crate::exit::Failure;
+use crate::output;
 
 /// A database with much to write takes its time; it is never cut off before.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -18,7 +22,7 @@ pub(crate) async fn run(data: Option<&Path>) -> Result<(), Failure> {
     let paths = data::paths(data)?;
     let say = |unit: aipress_supervise::UnitStatus| {
         if unit.state == UnitState::Stopped {
-            eprintln!("  stopped {}", unit.name);
+            output::note(&format!("  stopped {}", unit.name));
         }
     };
     match control::shutdown(&paths.run(), PATIENCE, say).await {
@@ -26,10 +30,29 @@ pub(crate) async fn run(data: Option<&Path>) -> Result<(), Failure> {
             println!("The platform of {} is stopped; its data stays.", paths.root().display());
             Ok(())
         }
-        Err(ControlError::NotRunning(_)) => {
-            println!("The platform of {} is not running.", paths.root().display());
-            Ok(())
-        }
+        Err(ControlError::NotRunning(_)) => match Holder::of(&paths.run()) {
+            // It is still laying its ground, and can't be asked yet.
+            Some(starting) => end_starting(&paths, starting).await,
+            None => {
+                println!("The platform of {} is not running.", paths.root().display());
+                Ok(())
+            }
+        },
         Err(error) => Err(Failure::Failed(error.into())),
     }
+}
+
+/// Ends an `up` that is only just starting.
+async fn end_starting(paths: &DataPaths, starting: Holder) -> Result<(), Failure> {
+    let pid = starting.pid();
+    output::note(&format!("The platform is only just starting (process {pid}); stopping it."));
+    starting.end().with_context(|| format!("stop process {pid}"))?;
+    tokio::time::timeout(PATIENCE, starting.ended())
+        .await
+        .map_err(|_| {
+            Failure::TimedOut(format!("process {pid} still runs after {} s", PATIENCE.as_secs()))
+        })?
+        .with_context(|| format!("wait for process {pid}"))?;
+    println!("The platform of {} is stopped; its data stays.", paths.root().display());
+    Ok(())
 }

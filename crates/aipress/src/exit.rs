@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use aipress_api::Problem;
 use aipress_api::client::ApiError;
-use aipress_kit::http::ClientError;
 
 use crate::output;
 
@@ -49,24 +49,34 @@ impl Failure {
         }
     }
 
-    /// Says it on standard error, with what to do where that is known.
-    pub(crate) fn print(&self) {
-        output::say_error(&self.to_string());
-        match self {
-            Self::Api(ApiError::Transport(ClientError::Connect { .. })) => {
-                eprintln!(
-                    "Is the platform running? `aipress status` looks, `aipress up --detach` starts it."
-                );
-            }
-            Self::Api(ApiError::Problem(problem)) if problem.status == 401 => {
-                eprintln!(
-                    "Give a token with --token-file or AIPRESS_TOKEN; on the machine itself, root \
-                     finds the first one below the data folder (see `aipress up`)."
-                );
-            }
-            _ => {}
+    /// Says it on standard error, and then what may help.
+    pub(crate) fn print(&self, hints: &[String]) {
+        let text = match self {
+            Self::Api(ApiError::Problem(problem)) => problem_text(problem),
+            failure => failure.to_string(),
+        };
+        output::say_error(&text);
+        for hint in hints {
+            eprintln!("{hint}");
         }
     }
+}
+
+/// A problem for people: what went wrong, field by field, and what to name when asking somebody.
+fn problem_text(problem: &Problem) -> String {
+    let mut text = problem.title.clone();
+    if problem.errors.is_empty() {
+        text.push_str(": ");
+        text.push_str(&problem.detail);
+    }
+    for error in &problem.errors {
+        text.push_str(&format!("\n  {}: {}", error.pointer, error.detail));
+    }
+    text.push_str(&format!("\n  code {} (docs/errors.md)", problem.code));
+    if let Some(id) = &problem.request_id {
+        text.push_str(&format!(", request {id}"));
+    }
+    text
 }
 
 impl From<std::io::Error> for Failure {
@@ -78,7 +88,18 @@ impl From<std::io::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aipress_api::Problem;
+
+    #[test]
+    fn a_problem_names_its_fields_its_code_and_its_request() {
+        let mut problem = Problem::new(404, "not_found", "not found", "no site `x`");
+        problem.request_id = Some("r-1".to_owned());
+        let text = problem_text(&problem);
+        assert_eq!(text, "not found: no site `x`\n  code not_found (docs/errors.md), request r-1");
+        let problem = Problem::new(422, "invalid_fields", "some fields are wrong", "a and b")
+            .with_errors(vec![aipress_types::FieldError::new("/spec/tire", "unknown")]);
+        let text = problem_text(&problem);
+        assert!(text.starts_with("some fields are wrong\n  /spec/tire: unknown\n"), "{text}");
+    }
 
     #[test]
     fn codes_are_those_of_the_documentation() {

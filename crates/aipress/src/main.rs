@@ -6,12 +6,14 @@ mod args;
 mod clean_data;
 mod cli;
 mod completion;
+mod config;
 mod core;
 mod data;
 mod doctor;
 mod down;
 mod exit;
 mod fields;
+mod hints;
 mod man;
 mod output;
 mod php_files;
@@ -19,14 +21,20 @@ mod roles;
 mod settings;
 mod status;
 mod up;
+mod words;
 
 use std::process::ExitCode;
 
+use clap::ArgMatches;
 use clap::ColorChoice;
 use clap::CommandFactory;
 use clap::FromArgMatches;
+use clap::ValueEnum;
+use clap::parser::ValueSource;
 
 use crate::args::Args;
+use crate::args::Color;
+use crate::args::Global;
 use crate::args::Output;
 use crate::args::Verb;
 use crate::exit::Failure;
@@ -59,13 +67,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(args)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.print();
-            failure.code()
+    let (data, connect) = (args.global.data.clone(), args.global.connect.clone());
+    runtime.block_on(async {
+        match run(args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                failure.print(&hints::after(&failure, data.as_deref(), &connect).await);
+                failure.code()
+            }
         }
-    }
+    })
 }
 
 /// The arguments. Their own errors and help have colours as `--color` says, which is looked up
@@ -83,7 +94,27 @@ fn parse() -> Args {
         _ => ColorChoice::Auto,
     };
     let matches = Args::command().color(choice).get_matches();
-    Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let mut args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    args.global.connect.note_sources(&matches);
+    if !args.verb.is_service() {
+        defaults(&mut args.global, &matches);
+    }
+    args
+}
+
+/// What flags leave open is as `config.yaml` says. A file that can't be used is told of by the verbs
+/// that need it.
+fn defaults(global: &mut Global, matches: &ArgMatches) {
+    let Ok(config) = config::Config::load() else { return };
+    let open = |id: &str| matches.value_source(id) == Some(ValueSource::DefaultValue);
+    let output = config.output.and_then(|name| Output::from_str(&name, false).ok());
+    if let Some(output) = output.filter(|_| open("output")) {
+        global.output = output;
+    }
+    let color = config.color.and_then(|name| Color::from_str(&name, false).ok());
+    if let Some(color) = color.filter(|_| open("color")) {
+        global.color = color;
+    }
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
@@ -98,6 +129,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Doctor(doctor) => doctor::run(data, connect, doctor, output).await,
         Verb::CleanData(clean) => clean_data::run(data, clean).await,
         Verb::Core(verb) => core::run(data, verb, output).await,
+        Verb::Config(verb) => cli::config::run(&verb, output),
+        Verb::Context(verb) => cli::context::run(data, connect, verb, output),
         Verb::Completion(args) => completion::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Openapi => roles::openapi(),

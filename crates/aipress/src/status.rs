@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use aipress_supervise::ControlError;
+use aipress_supervise::Holder;
 use aipress_supervise::Snapshot;
 use aipress_supervise::UnitStatus;
 use aipress_supervise::control;
@@ -30,6 +31,12 @@ pub(crate) async fn run(data: Option<&Path>, output: Output) -> Result<(), Failu
         }
         Err(ControlError::NotRunning(_)) => {
             let root = paths.root().display();
+            if let Some(starting) = Holder::of(&paths.run()) {
+                return Err(Failure::Failed(anyhow::anyhow!(
+                    "the platform of {root} is only just starting (process {})",
+                    starting.pid()
+                )));
+            }
             return Err(Failure::Failed(anyhow::anyhow!(
                 "the platform of {root} is not running; `aipress up --detach` starts it"
             )));

@@ -32,7 +32,7 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
     if up.detach {
         return detach::run(&paths, &up).await;
     }
-    let lock = InstanceLock::acquire(&paths.run()).map_err(locked)?;
+    let lock = InstanceLock::acquire(&paths.run()).map_err(|error| locked(&paths, error))?;
     if !data::is_root() {
         eprintln!(
             "WARNING: not root: every site runs as this one user, so sites are NOT isolated from \
@@ -55,13 +55,15 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
     Ok(())
 }
 
-fn locked(error: LockError) -> Failure {
-    match error {
-        LockError::Held { .. } => {
-            Failure::Usage(format!("{error} (`aipress status` looks, `aipress down` stops it)"))
-        }
-        error => Failure::Failed(error.into()),
-    }
+/// Somebody was first: what it is doing, and what there is to do.
+fn locked(paths: &DataPaths, error: LockError) -> Failure {
+    let LockError::Held { pid, .. } = error else { return Failure::Failed(error.into()) };
+    let root = paths.root().display();
+    let by = pid.map_or_else(String::new, |pid| format!(", by process {pid}"));
+    Failure::Usage(format!(
+        "the platform of {root} is started already{by}: `aipress status` shows it, `aipress down` \
+         stops it. A second platform needs a folder and an address of its own: --data and --listen"
+    ))
 }
 
 /// A port that is taken is the most common reason: it gets the flag that changes it.

@@ -1,5 +1,5 @@
-//! HTTP between roles: a server on an inherited socket, a client for `unix:` and `http:` URLs; and
-//! a client for the world outside.
+//! HTTP between roles: a server on an inherited socket, a client for `unix:`, `http:` and
+//! `https:` URLs; and a client for the world outside.
 
 mod client;
 pub mod outgoing;

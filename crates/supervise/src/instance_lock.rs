@@ -5,10 +5,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use crate::sweep::Exit;
 
 /// Name of the lock file in the supervisor's folder.
 const FILE_NAME: &str = "supervisor.lock";
@@ -17,7 +21,7 @@ const FILE_NAME: &str = "supervisor.lock";
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another supervisor runs on this folder.
-    #[error("already running{} on {}; stop it first or use another folder", with_pid(.pid), .dir.display())]
+    #[error("already running{} on {}", with_pid(.pid), .dir.display())]
     Held {
         /// The folder.
         dir: PathBuf,
@@ -81,6 +85,68 @@ impl InstanceLock {
     }
 }
 
+/// The process that has the lock of a folder, from the moment that it takes it: long before its
+/// control socket answers.
+#[derive(Debug)]
+pub struct Holder {
+    pid: u32,
+    process: OwnedFd,
+}
+
+impl Holder {
+    /// Who has the lock of `dir`, without touching it: taking it even for a moment could turn
+    /// away a supervisor that starts right now.
+    pub fn of(dir: &Path) -> Option<Self> {
+        let path = dir.join(FILE_NAME);
+        let pid: u32 = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
+        let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        // A handle first: what is true of the process afterwards is true of this very one.
+        let process = rustix::process::pidfd_open(raw, PidfdFlags::empty()).ok()?;
+        let inode = fs::metadata(&path).ok()?.ino();
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        locks.lines().any(|line| is_lock_of(line, pid, inode)).then_some(Self { pid, process })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Asks it to end (SIGTERM).
+    ///
+    /// # Errors
+    /// When it is another user's.
+    pub fn end(&self) -> io::Result<()> {
+        match rustix::process::pidfd_send_signal(&self.process, Signal::TERM) {
+            // It has ended by itself.
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns once it has ended.
+    ///
+    /// # Errors
+    /// When it can't be watched.
+    pub async fn ended(self) -> io::Result<()> {
+        Exit::new(self.process)?.wait().await;
+        Ok(())
+    }
+}
+
+/// Whether a line of `/proc/locks` (proc_locks(5)) is a flock(2) of this process on this file:
+/// `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`.
+fn is_lock_of(line: &str, pid: u32, inode: u64) -> bool {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    // The device is left out: layered file systems show another one here than stat(2) does.
+    let same_file = |device_and_inode: &&str| {
+        device_and_inode.rsplit(':').next().is_some_and(|text| text.parse() == Ok(inode))
+    };
+    matches!(fields.get(1..4), Some(["FLOCK", _, "WRITE"]))
+        && fields.get(4).is_some_and(|text| text.parse() == Ok(pid))
+        && fields.get(5).is_some_and(same_file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +157,19 @@ mod tests {
         let first = InstanceLock::acquire(&dir.path().join("run")).unwrap();
         let error = InstanceLock::acquire(first.dir()).unwrap_err();
         assert!(error.to_string().contains(&format!("process {}", std::process::id())));
+        let holder = Holder::of(first.dir()).unwrap();
+        assert_eq!(holder.pid(), std::process::id());
         drop(first);
+        assert!(Holder::of(&dir.path().join("run")).is_none(), "a number in a file is no proof");
         InstanceLock::acquire(&dir.path().join("run")).unwrap();
+    }
+
+    #[test]
+    fn a_lock_is_that_of_one_process_on_one_file() {
+        let line = "12: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF";
+        assert!(is_lock_of(line, 1234, 5678));
+        assert!(!is_lock_of(line, 123, 5678) && !is_lock_of(line, 1234, 567));
+        assert!(!is_lock_of("12: -> FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF", 1234, 5678));
+        assert!(!is_lock_of("13: POSIX  ADVISORY  WRITE 1234 08:01:5678 0 EOF", 1234, 5678));
     }
 }

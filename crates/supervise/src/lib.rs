@@ -43,7 +43,7 @@ pub use backoff::{AfterDeath, Backoff, DeathCount};
 pub use control::ControlError;
 pub use exec::{EXEC_VERB, exec_unit};
 pub use handle::{Handle, NotReady, UnknownUnit};
-pub use instance_lock::{InstanceLock, LockError};
+pub use instance_lock::{Holder, InstanceLock, LockError};
 pub use leftovers::LeftoverError;
 pub use logs::LineSink;
 pub use plan::{PlanError, SOCKET_PATH_MAX_BYTES, SOCKETS_MAX};

@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::ArgMatches;
 use clap::Args as ClapArgs;
 use clap::ValueEnum;
+use clap::parser::ValueSource;
+
+use crate::config::LOCAL;
 
 /// Flags of every verb.
 #[derive(Debug, Clone, ClapArgs)]
@@ -38,6 +42,10 @@ pub(crate) struct Global {
 /// How the API is reached.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct Connect {
+    /// The platform to talk to, as in `aipress context list` [env: AIPRESS_CONTEXT]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
     /// Address of the API [default: that of the platform in the data folder]
     #[arg(long, global = true, env = "AIPRESS_SERVER", value_name = "URL", hide_env_values = true)]
     pub(crate) server: Option<String>,
@@ -52,6 +60,42 @@ pub(crate) struct Connect {
         hide_env_values = true
     )]
     pub(crate) token_file: Option<PathBuf>,
+
+    #[arg(skip)]
+    pub(crate) sources: Sources,
+}
+
+/// What was said by a flag: a variable is weaker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sources {
+    /// Whether `server` was.
+    pub(crate) server: bool,
+    /// Whether `token_file` was.
+    pub(crate) token_file: bool,
+    /// Whether nothing counts but the platform of the data folder.
+    pub(crate) here: bool,
+}
+
+impl Connect {
+    /// The platform of the data folder, whatever flags and variables say.
+    pub(crate) fn here() -> Self {
+        Self { sources: Sources { here: true, ..Sources::default() }, ..Self::default() }
+    }
+
+    /// Remembers what was said by a flag.
+    pub(crate) fn note_sources(&mut self, matches: &ArgMatches) {
+        let by_flag = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        self.sources =
+            Sources { server: by_flag("server"), token_file: by_flag("token_file"), here: false };
+    }
+
+    /// Itself when a flag says which platform is meant; else the platform of the data folder, for
+    /// verbs that look at this machine.
+    pub(crate) fn or_here(&self) -> Self {
+        let told = self.context.is_some() || self.sources.server;
+        let here = || Self { context: Some(LOCAL.to_owned()), server: None, ..self.clone() };
+        if told { self.clone() } else { here() }
+    }
 }
 
 /// How results are printed.

@@ -58,5 +58,7 @@ fn asked_for() -> Option<(Option<PathBuf>, Connect)> {
         .try_get_matches_from(typed)
         .ok()?;
     let data = matches.try_get_one::<PathBuf>("data").ok().flatten().cloned();
-    Some((data, Connect::from_arg_matches(&matches).ok()?))
+    let mut connect = Connect::from_arg_matches(&matches).ok()?;
+    connect.note_sources(&matches);
+    Some((data, connect))
 }

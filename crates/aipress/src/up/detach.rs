@@ -16,6 +16,7 @@ use std::time::Duration;
 use aipress_api::client::ListQuery;
 use aipress_drivers::DataPaths;
 use aipress_supervise::ControlError;
+use aipress_supervise::Holder;
 use aipress_supervise::Snapshot;
 use aipress_supervise::UnitState;
 use aipress_supervise::control;
@@ -27,6 +28,7 @@ use crate::args::Connect;
 use crate::args::Up;
 use crate::cli::connect;
 use crate::exit::Failure;
+use crate::output;
 use crate::settings::Settings;
 use crate::status;
 use crate::up::first_site;
@@ -36,11 +38,17 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
+const OTHER_SETTINGS: &str =
+    "the platform is running with other settings; `aipress down` first, then `up` again";
+
 /// Starts it unless it runs, and waits until everything is up.
 pub(super) async fn run(paths: &DataPaths, up: &Up) -> Result<(), Failure> {
     match control::status(&paths.run(), status::PATIENCE).await {
         Ok(snapshot) => already(paths, up, &snapshot).await?,
-        Err(ControlError::NotRunning(_)) => start(paths, up).await?,
+        Err(ControlError::NotRunning(_)) => match Holder::of(&paths.run()) {
+            Some(other) => other_is_first(paths, up, &other).await?,
+            None => start(paths, up).await?,
+        },
         Err(error) => return Err(Failure::Failed(error.into())),
     }
     farewell(paths)
@@ -51,21 +59,39 @@ async fn already(paths: &DataPaths, up: &Up, snapshot: &Snapshot) -> Result<(), 
     let settings = Settings::load(paths)?;
     let asked = settings.clone().told(up, true).map_err(Failure::Usage)?;
     if asked != settings {
-        return Err(Failure::Usage(
-            "the platform is running with other settings; `aipress down` first, then `up` again"
-                .to_owned(),
-        ));
+        return Err(Failure::Usage(OTHER_SETTINGS.to_owned()));
     }
-    eprintln!("The platform is running (process {}).", snapshot.pid);
+    output::note(&format!("The platform is running (process {}).", snapshot.pid));
     wait(paths, None).await
+}
+
+/// Another `up` is starting the platform: what it starts is what this one waits for.
+async fn other_is_first(paths: &DataPaths, up: &Up, other: &Holder) -> Result<(), Failure> {
+    output::note(&format!(
+        "Another `aipress up` (process {}) is starting this platform; waiting for it.",
+        other.pid()
+    ));
+    wait(paths, None).await?;
+    let settings = Settings::load(paths)?;
+    match settings.clone().told(up, true) {
+        Ok(asked) if asked == settings => Ok(()),
+        _ => Err(Failure::Usage(OTHER_SETTINGS.to_owned())),
+    }
 }
 
 async fn start(paths: &DataPaths, up: &Up) -> Result<(), Failure> {
     let log = log_path(paths)?;
     let mut watched = Watched::open(log)?;
     let child = spawn(paths, up, &watched)?;
-    eprintln!("Starting the platform in {} …", paths.root().display());
-    wait(paths, Some((child, &mut watched))).await
+    output::note(&format!("Starting the platform in {} …", paths.root().display()));
+    match wait(paths, Some((child, &mut watched))).await {
+        // Two began at the same moment, and the other one was faster.
+        Err(failure) => match Holder::of(&paths.run()) {
+            Some(other) => other_is_first(paths, up, &other).await,
+            None => Err(failure),
+        },
+        done => done,
+    }
 }
 
 fn spawn(paths: &DataPaths, up: &Up, log: &Watched) -> Result<Child, Failure> {
@@ -113,6 +139,12 @@ async fn wait(
                 )));
             }
         }
+        if started.is_none() && is_gone(paths).await {
+            return Err(Failure::Failed(anyhow::anyhow!(
+                "the platform stopped while it was starting; `{}` says why",
+                paths.logs().join("supervisor.log").display()
+            )));
+        }
         if let Ok(snapshot) = control::status(&paths.run(), status::PATIENCE).await {
             show(&snapshot, &mut up, started.is_some());
             if snapshot.is_ready() && settled(paths).await {
@@ -129,10 +161,19 @@ async fn wait(
     }
 }
 
+/// Whether nobody runs or starts the platform any more.
+async fn is_gone(paths: &DataPaths) -> bool {
+    Holder::of(&paths.run()).is_none()
+        && matches!(
+            control::status(&paths.run(), status::PATIENCE).await,
+            Err(ControlError::NotRunning(_))
+        )
+}
+
 fn show(snapshot: &Snapshot, up: &mut BTreeSet<String>, aloud: bool) {
     for unit in &snapshot.units {
         if unit.state == UnitState::Ready && up.insert(unit.name.clone()) && aloud {
-            eprintln!("  ✓ {}", unit.name);
+            output::note(&format!("  ✓ {}", unit.name));
         }
         if matches!(unit.state, UnitState::Backoff | UnitState::Failed)
             && let Some(exit) = &unit.last_exit
@@ -147,7 +188,7 @@ fn show(snapshot: &Snapshot, up: &mut BTreeSet<String>, aloud: bool) {
 /// Whether every shard has reported itself healthy and the first site is made (or was, or is not
 /// wanted).
 async fn settled(paths: &DataPaths) -> bool {
-    let asked = Connect::default();
+    let asked = Connect::here();
     let Ok(client) = connect::client(Some(paths.root()), &asked) else { return false };
     let Ok(page) = client.shard_list(&ListQuery::default()).await else { return false };
     let Ok(settings) = Settings::load(paths) else { return false };
@@ -187,14 +228,16 @@ const TAIL: usize = 4_000;
 
 impl Watched {
     fn open(path: PathBuf) -> Result<Self, Failure> {
-        OpenOptions::new().create(true).append(true).open(&path)?;
-        let mut reader = File::open(&path)?;
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        opened.with_context(|| format!("write {}", path.display()))?;
+        let mut reader = File::open(&path).with_context(|| format!("read {}", path.display()))?;
         reader.seek(std::io::SeekFrom::End(0))?;
         Ok(Self { path, reader, since: String::new() })
     }
 
     fn writer(&self) -> Result<File, Failure> {
-        Ok(OpenOptions::new().append(true).open(&self.path)?)
+        let opened = OpenOptions::new().append(true).open(&self.path);
+        Ok(opened.with_context(|| format!("write {}", self.path.display()))?)
     }
 
     /// Shows the lines that are words, not records.

@@ -35,7 +35,7 @@ pub(super) async fn ensure(ready: &Handle, paths: &DataPaths, settings: &Setting
     let made = async {
         ready.ready(PATIENCE).await?;
         if wanted {
-            let connect = Connect { server: None, token_file: None };
+            let connect = Connect::here();
             let client = connect::client(Some(paths.root()), &connect)
                 .map_err(|failure| anyhow::anyhow!("{failure}"))?;
             make(&client, settings).await?;

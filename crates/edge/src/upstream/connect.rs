@@ -53,6 +53,10 @@ async fn attempt(endpoint: &Endpoint) -> io::Result<Stream> {
             stream.set_nodelay(true)?;
             Ok(Stream::Tcp(stream))
         }
+        Endpoint::Tls(_) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the edge speaks plain HTTP to what is behind it",
+        )),
     }
 }
 

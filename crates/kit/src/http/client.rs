@@ -1,8 +1,9 @@
-//! A small HTTP/1.1 client: a connection pool for each endpoint, every call with a time-out.
+//! A small HTTP/1.1 client, with TLS for `https:` addresses: every call with a time-out.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,19 +15,28 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
+
+use super::outgoing::Trust;
+use super::outgoing::tls;
 
 /// Largest answer that [`Client::call`] keeps in memory, in bytes.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Where a role listens: `unix:/run/x.sock` on one machine, `http://host:port` elsewhere.
+/// Where somebody listens: `unix:/run/x.sock` on one machine, `http://host:port` or
+/// `https://host:port` elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// A Unix socket.
     Unix(PathBuf),
     /// A TCP address, `host:port`.
     Tcp(String),
+    /// A TCP address, `host:port`, with TLS.
+    Tls(String),
 }
 
 impl fmt::Display for Endpoint {
@@ -34,6 +44,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(authority) => write!(f, "http://{authority}"),
+            Self::Tls(authority) => write!(f, "https://{authority}"),
         }
     }
 }
@@ -45,22 +56,29 @@ impl FromStr for Endpoint {
         if let Some(path) = text.strip_prefix("unix:") {
             return Ok(Self::Unix(PathBuf::from(path)));
         }
-        let authority = text
-            .strip_prefix("http://")
-            .map(|rest| rest.trim_end_matches('/'))
-            .filter(|rest| !rest.is_empty() && !rest.contains('/'))
-            .ok_or_else(|| ClientError::Address(text.to_owned()))?;
-        let has_port =
-            authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        Ok(Self::Tcp(if has_port { authority.to_owned() } else { format!("{authority}:80") }))
+        let authority = |scheme: &str, port: u16| {
+            let rest = text.strip_prefix(scheme)?.trim_end_matches('/');
+            if rest.is_empty() || rest.contains(['/', '@', '?', '#']) {
+                return None;
+            }
+            // A colon within brackets belongs to an IPv6 address (RFC 3986 section 3.2.2).
+            let has_port = rest
+                .rsplit_once(':')
+                .is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_ok());
+            Some(if has_port { rest.to_owned() } else { format!("{rest}:{port}") })
+        };
+        authority("http://", 80)
+            .map(Self::Tcp)
+            .or_else(|| authority("https://", 443).map(Self::Tls))
+            .ok_or_else(|| ClientError::Address(text.to_owned()))
     }
 }
 
 /// Why a call brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Not `unix:PATH` or `http://HOST:PORT`.
-    #[error("`{0}` is no address: unix:PATH or http://HOST:PORT")]
+    /// Not `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`.
+    #[error("`{0}` is no address: http://HOST:PORT, https://HOST:PORT or unix:PATH")]
     Address(String),
     /// Nobody listens there.
     #[error("connect to {endpoint}: {source}")]
@@ -95,12 +113,21 @@ pub struct Client {
     endpoint: Endpoint,
     dial: Option<String>,
     timeout: Duration,
+    tls: Option<Result<Arc<ClientConfig>, String>>,
 }
 
 impl Client {
     /// A client whose calls end after `timeout` at the latest.
     pub fn new(endpoint: Endpoint, timeout: Duration) -> Self {
-        Self { endpoint, dial: None, timeout }
+        let secure = matches!(endpoint, Endpoint::Tls(_));
+        let tls = secure.then(|| tls::config(&Trust::System));
+        Self { endpoint, dial: None, timeout, tls }
+    }
+
+    /// Lets these authorities vouch for an `https:` endpoint, instead of the system's.
+    pub fn trusting(mut self, trust: &Trust) -> Self {
+        self.tls = self.tls.map(|_| tls::config(trust));
+        self
     }
 
     /// Dials `address` (`ip:port`) whatever the endpoint's host is: `*.localhost` names are
@@ -162,13 +189,14 @@ impl Client {
         if !request.headers().contains_key(http::header::HOST) {
             let host = match &self.endpoint {
                 Endpoint::Unix(_) => "localhost".to_owned(),
-                Endpoint::Tcp(authority) => authority.clone(),
+                Endpoint::Tcp(authority) | Endpoint::Tls(authority) => authority.clone(),
             };
             if let Ok(value) = http::HeaderValue::from_str(&host) {
                 request.headers_mut().insert(http::header::HOST, value);
             }
         }
-        let mut sender = self.connect().await?;
+        // Boxed: a TLS handshake is large, and every future above would be.
+        let mut sender = Box::pin(self.connect()).await?;
         sender.send_request(request.map(Full::new)).await.map_err(|error| self.broken(error))
     }
 
@@ -179,12 +207,36 @@ impl Client {
                 self.handshake(UnixStream::connect(path).await.map_err(refused)?).await
             }
             Endpoint::Tcp(authority) => {
-                let address = self.dial.as_ref().unwrap_or(authority);
-                let stream = TcpStream::connect(address).await.map_err(refused)?;
-                let _ = stream.set_nodelay(true);
-                self.handshake(stream).await
+                self.handshake(self.tcp(authority).await.map_err(refused)?).await
+            }
+            Endpoint::Tls(authority) => {
+                let stream = self.tcp(authority).await.map_err(refused)?;
+                self.handshake(self.secured(authority, stream).await.map_err(refused)?).await
             }
         }
+    }
+
+    async fn tcp(&self, authority: &str) -> std::io::Result<TcpStream> {
+        let address = self.dial.as_deref().unwrap_or(authority);
+        let stream = TcpStream::connect(address).await?;
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    async fn secured(
+        &self,
+        authority: &str,
+        stream: TcpStream,
+    ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        let config = match &self.tls {
+            Some(Ok(config)) => Arc::clone(config),
+            Some(Err(reason)) => return Err(std::io::Error::other(reason.clone())),
+            None => return Err(std::io::Error::other("no TLS for this endpoint")),
+        };
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .map_err(std::io::Error::other)?;
+        TlsConnector::from(config).connect(name, stream).await
     }
 
     async fn handshake<S>(&self, stream: S) -> Result<SendRequest<Full<Bytes>>, ClientError>
@@ -212,11 +264,15 @@ mod tests {
 
     #[test]
     fn addresses_are_urls() {
-        for text in ["unix:/run/a.sock", "http://127.0.0.1:8080"] {
+        for text in
+            ["unix:/run/a.sock", "http://127.0.0.1:8080", "https://a:8443", "http://[::1]:80"]
+        {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
         assert_eq!("http://a/".parse::<Endpoint>().unwrap(), Endpoint::Tcp("a:80".into()));
-        for bad in ["", "/run/a.sock", "https://a", "http://", "http://a/b"] {
+        assert_eq!("https://a".parse::<Endpoint>().unwrap(), Endpoint::Tls("a:443".into()));
+        assert_eq!("http://[::1]/".parse::<Endpoint>().unwrap(), Endpoint::Tcp("[::1]:80".into()));
+        for bad in ["", "/run/a.sock", "ftp://a", "http://", "http://a/b", "https://me:secret@a"] {
             assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
         }
     }

@@ -12,7 +12,7 @@ mod address;
 mod body;
 mod error;
 mod redirect;
-mod tls;
+pub(super) mod tls;
 
 use std::net::IpAddr;
 use std::net::SocketAddr;

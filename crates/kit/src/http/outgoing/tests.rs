@@ -129,6 +129,25 @@ async fn a_server_is_believed_when_a_trusted_authority_vouches_for_its_name() {
 }
 
 #[tokio::test]
+async fn the_client_of_one_endpoint_checks_certificates_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("a.pem");
+    let port = secure(&ok("secret"), &ours).await.port();
+    let request = || Request::get("/").body(Bytes::new()).unwrap();
+    let client = |host: &str| {
+        let endpoint = format!("https://{host}:{port}").parse().unwrap();
+        crate::http::Client::new(endpoint, Duration::from_secs(5))
+    };
+    let trusting = client("localhost").trusting(&Trust::File(ours.clone()));
+    assert_eq!(trusting.call(request()).await.unwrap().body().as_ref(), b"secret");
+    let other_name = client("127.0.0.1").trusting(&Trust::File(ours));
+    for refused in [client("localhost"), other_name] {
+        let error = refused.call(request()).await.unwrap_err();
+        assert!(matches!(error, crate::http::ClientError::Connect { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_not_allowed_is_never_connected_to() {
     let (address, heard) = plain(ok("inside")).await;
     let outside = Outgoing::new(&Trust::System, public_only);
