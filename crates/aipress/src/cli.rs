@@ -4,8 +4,8 @@
 pub(crate) mod config;
 mod confirm;
 pub(crate) mod connect;
-pub(crate) mod events;
 pub(crate) mod context;
+pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod operation;
 pub(crate) mod package;
