@@ -15,7 +15,6 @@ mod events;
 mod global;
 mod man;
 mod operation;
-mod package;
 mod project;
 mod role;
 mod route;
@@ -43,7 +42,6 @@ pub(crate) use global::Output;
 pub(crate) use global::Sources;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
-pub(crate) use package::PackageVerb;
 pub(crate) use project::ProjectVerb;
 pub(crate) use role::Role;
 pub(crate) use route::Route;
@@ -141,9 +139,6 @@ pub(crate) enum Verb {
         "aipress events --since oldest",
     ])]
     Events(Events),
-    /// Plugins and themes in the platform's mirror
-    #[command(subcommand)]
-    Package(PackageVerb),
     /// Show where a site lives, or would live
     #[command(after_help = examples![
         "aipress route bakery",

@@ -8,7 +8,6 @@ pub(crate) mod context;
 pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod operation;
-pub(crate) mod package;
 pub(crate) mod project;
 pub(crate) mod route;
 pub(crate) mod shard;

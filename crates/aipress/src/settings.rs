@@ -39,8 +39,6 @@ pub(crate) struct Settings {
     pub(crate) wordpress: Option<String>,
     /// Whether edge and gateways log each request.
     pub(crate) access_log: bool,
-    /// Address of the directory that plugins and themes come from.
-    pub(crate) directory: String,
     /// InnoDB's buffer pool of each shard's server, in MiB.
     pub(crate) buffer_pool_mib: Option<u32>,
 }
@@ -56,7 +54,6 @@ impl Default for Settings {
             region: aipress_types::capacity::REGIONS[0].to_owned(),
             wordpress: None,
             access_log: true,
-            directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
         }
     }

@@ -4,7 +4,6 @@ mod call;
 mod error;
 mod events;
 mod operations;
-mod packages;
 mod platform;
 mod sse;
 mod tenants;

@@ -3,7 +3,7 @@
 
 pub mod inventory;
 pub mod login_token;
-pub mod packages;
+pub mod logs;
 pub mod report;
 pub mod routes;
 pub mod sites;
@@ -11,8 +11,10 @@ pub mod sites;
 pub use inventory::InventoryItem;
 pub use inventory::ShardInventory;
 pub use login_token::LoginTokenCreate;
-pub use packages::PackageResolve;
-pub use packages::PackageResolved;
+pub use logs::EdgeLine;
+pub use logs::EdgeLines;
+pub use logs::LogsAsked;
+pub use logs::LogsFound;
 pub use report::IntentList;
 pub use report::ReportAnswer;
 pub use report::ShardReport;

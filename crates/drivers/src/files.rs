@@ -107,6 +107,8 @@ pub enum FileObject {
     Site(TenantUid),
     /// A deleted site's folder.
     Trash(TenantUid),
+    /// A site's log, which outlives its deletion and ends with its erasure.
+    Log(TenantUid),
     /// A folder whose erasing was interrupted; goes on with the next `erase_site`.
     Erasing(TenantUid),
     /// Anything else.
@@ -119,7 +121,8 @@ pub trait Files: Send + Sync {
     /// Makes the slot's folder and its temporary folder.
     async fn ensure_slot(&self, slot: Slot) -> Result<Ensured, DriverError>;
 
-    /// Makes the site's folder, owned by the slot, and the slot's `site` link to it.
+    /// Makes the site's folder, owned by the slot, the slot's `site` link to it, and the folder of
+    /// the site's log, owned by the gateway.
     ///
     /// # Errors
     /// `Conflict` when the slot's link is another site's, when the site is in the trash, or when
@@ -143,7 +146,7 @@ pub trait Files: Send + Sync {
     /// Moves a site's folder back from the trash and makes it the slot's.
     async fn restore_site(&self, uid: TenantUid, slot: Slot) -> Result<Restored, DriverError>;
 
-    /// Removes a site's folder for good, from `sites` and from the trash.
+    /// Removes a site's folder for good, from `sites` and from the trash, and its log.
     async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
 
     /// Leaves a login for the site's must-use plugin to take. Removes those that expired.

@@ -116,11 +116,6 @@ impl DataPaths {
         self.meta().join("registry.db")
     }
 
-    /// The mirror of plugins and themes.
-    pub fn packages(&self) -> PathBuf {
-        self.meta().join("packages")
-    }
-
     /// The edge's own folder (0700).
     pub fn edge(&self) -> PathBuf {
         self.root.join("edge")
@@ -316,6 +311,11 @@ impl ShardPaths {
     /// A site's folder.
     pub fn site(&self, uid: TenantUid) -> PathBuf {
         self.sites().join(uid.to_string())
+    }
+
+    /// Logs of all sites (0750, root's, the gateway's group).
+    pub fn site_logs(&self) -> PathBuf {
+        self.dir.join("logs")
     }
 
     /// Sites that were deleted and can be brought back (0700).

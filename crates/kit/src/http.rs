@@ -3,11 +3,14 @@
 
 mod client;
 pub mod outgoing;
+mod redact;
 mod serve;
 
 pub use client::Client;
 pub use client::ClientError;
 pub use client::Endpoint;
+pub use redact::redacted;
+pub use redact::without_query;
 pub use serve::Peer;
 pub use serve::serve;
 pub use serve::serve_with;

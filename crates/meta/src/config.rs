@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use aipress_kit::clock::Clock;
-use aipress_kit::http::outgoing::Outgoing;
 use aipress_kit::listen::Listener;
 use aipress_types::Secret;
 
@@ -32,23 +31,8 @@ pub struct MetaConfig {
     pub admin_token_file: PathBuf,
     /// How many event streams there may be.
     pub streams: StreamLimits,
-    /// The mirror of plugins and themes.
-    pub packages: PackagesConfig,
     /// The time of day.
     pub clock: Clock,
-}
-
-/// The mirror of plugins and themes.
-#[derive(Debug, Clone)]
-pub struct PackagesConfig {
-    /// Folder of its archives; made when it is not there.
-    pub dir: PathBuf,
-    /// Address of the directory that it gets archives from, such as `https://api.wordpress.org`.
-    pub directory: String,
-    /// Calls the directory, which the operator chose.
-    pub inside: Outgoing,
-    /// Calls addresses that customers chose: public ones only.
-    pub outside: Outgoing,
 }
 
 /// Where the master key comes from: always outside of the database.

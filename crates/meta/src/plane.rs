@@ -20,7 +20,6 @@ use crate::feed::Feed;
 use crate::feed::operation::OperationFeeds;
 use crate::http::internal::RoleTokens;
 use crate::metrics::Metrics;
-use crate::mirror::Mirror;
 use crate::signals::Signals;
 use crate::streams::StreamLimits;
 use crate::streams::Streams;
@@ -28,6 +27,8 @@ use crate::streams::Streams;
 /// Mutations under way at once; more wait. The registry has one writer, so more would only queue
 /// there, against its time-out.
 const MUTATIONS: usize = 256;
+/// Logs that are followed at once: each is looked at by its shard four times a second.
+const LOG_STREAMS: StreamLimits = StreamLimits { total: 128, per_caller: 16 };
 /// A push that failed is tried again after this; the shard also pulls by itself.
 const PUSH_BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(250), max: Duration::from_secs(30) };
@@ -51,7 +52,6 @@ pub(crate) struct Plane {
     pub(crate) pushes: Arc<WorkQueue<TenantUid>>,
     /// Operations that may have reached what they wait for.
     pub(crate) endings: Arc<WorkQueue<OperationId>>,
-    pub(crate) mirror: Mirror,
     pub(crate) mutations: Arc<Semaphore>,
     /// Event streams that are open.
     pub(crate) streams: Arc<Streams>,
@@ -59,6 +59,8 @@ pub(crate) struct Plane {
     pub(crate) feed: Feed,
     /// Operations that are followed.
     pub(crate) operation_feeds: OperationFeeds,
+    /// Logs that are followed.
+    pub(crate) log_streams: Arc<Streams>,
     /// One write of a token's last use at a time.
     pub(crate) touches: Arc<Semaphore>,
     pub(crate) lifecycle: Lifecycle,
@@ -74,7 +76,6 @@ pub(crate) struct PlaneParts {
     pub(crate) roles: RoleTokens,
     pub(crate) own_token: Option<Secret>,
     pub(crate) streams: StreamLimits,
-    pub(crate) mirror: Mirror,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -89,9 +90,9 @@ impl Plane {
             federation: parts.federation,
             roles: parts.roles,
             own_token: parts.own_token,
-            mirror: parts.mirror,
             signals: Signals::new(),
             streams: Streams::new(parts.streams, &metrics),
+            log_streams: Streams::new(LOG_STREAMS, &metrics),
             feed: Feed::new(),
             operation_feeds: OperationFeeds::default(),
             metrics,

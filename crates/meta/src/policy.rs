@@ -33,11 +33,6 @@ pub(crate) enum Action {
     MetricsRead,
     OperationList,
     OperationRead,
-    PackageAdd,
-    PackageDelete,
-    PackageFetch,
-    PackageList,
-    PackageRead,
     ProjectList,
     ShardList,
     ShardRead,
@@ -47,6 +42,7 @@ pub(crate) enum Action {
     TenantErase,
     TenantList,
     TenantLoginLink,
+    TenantLogs,
     TenantRead,
     TenantReplace,
     TenantResume,
@@ -112,8 +108,6 @@ pub(crate) fn authorize(
                 | Action::OperationList
                 | Action::EventList
                 | Action::AuditList
-                | Action::PackageList
-                | Action::PackageRead
                     if caller.user.role == MEMBER =>
                 {
                     Ok(())

@@ -83,16 +83,6 @@ impl ApiError {
         self
     }
 
-    /// What went wrong this time.
-    pub(crate) fn detail(&self) -> &str {
-        &self.problem.detail
-    }
-
-    /// Whether it is no fault of the request, so that the same may work later.
-    pub(crate) fn is_our_fault(&self) -> bool {
-        self.problem.status >= 500
-    }
-
     /// The complaints about fields.
     #[cfg(test)]
     pub(crate) fn errors(&self) -> &[FieldError] {

@@ -17,7 +17,6 @@ use crate::config::MetaConfig;
 use crate::error::MetaError;
 use crate::http;
 use crate::http::internal::RoleTokens;
-use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::reconcilers;
@@ -49,8 +48,6 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
             }
         },
     )?;
-    let mirror = Mirror::open(&config.packages)
-        .map_err(|source| MetaError::Packages { path: config.packages.dir.clone(), source })?;
     let plane = Arc::new(Plane::new(PlaneParts {
         store: store.clone(),
         clock: config.clock,
@@ -60,7 +57,6 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         roles,
         own_token: config.own_token,
         streams: config.streams,
-        mirror,
         lifecycle: lifecycle.clone(),
     }));
     let reconcilers = reconcilers::start(&plane);

@@ -3,7 +3,10 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+
+/// The header by which the edge names a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("aipress-request-id");
 
 /// Who made an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +39,19 @@ pub struct AccessRecord {
     pub client: IpAddr,
     /// The request's method.
     pub method: Method,
-    /// The request's path as sent. Without the query, which may hold a secret.
-    pub path: String,
+    /// The request's target as sent. Its query may hold a secret: it is the sink's to leave out.
+    pub uri: Uri,
+    /// What the headers say of the request.
+    pub told: Told,
     /// The answer's status.
     pub status: StatusCode,
     /// Bytes of the answer's body that were handed to the connection.
     pub bytes: u64,
     /// From the request's header to the end of the answer.
     pub duration: Duration,
+    /// From the request's header until the answer could begin: for an answer of PHP that is held
+    /// back as a whole, until PHP was done. A slow client does not count.
+    pub answered: Duration,
     /// How long the request waited for a worker.
     pub queued: Duration,
     /// Who made the answer.
@@ -58,12 +66,49 @@ pub trait AccessSink: Send + Sync {
     fn record(&self, record: &AccessRecord);
 }
 
-/// Takes what PHP writes to standard error. Called on the executor's threads: must not block.
+/// What a request's headers say that a log wants.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// The host, as the visitor wrote it.
+    pub host: Option<HeaderValue>,
+    /// The request's id, by the edge.
+    pub request_id: Option<HeaderValue>,
+    /// `User-Agent`.
+    pub user_agent: Option<HeaderValue>,
+    /// `Referer`.
+    pub referer: Option<HeaderValue>,
+}
+
+impl Told {
+    /// Out of the headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self {
+            host: headers.get(header::HOST).cloned(),
+            request_id: headers.get(REQUEST_ID).cloned(),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            referer: headers.get(header::REFERER).cloned(),
+        }
+    }
+}
+
+/// Whose request it is that PHP speaks of.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The tenant.
+    pub uid: Arc<str>,
+    /// The request's id.
+    pub request_id: Option<HeaderValue>,
+}
+
+/// Takes what PHP reports. Called on the executor's threads: must not block.
 pub trait ErrorSink: Send + Sync {
-    /// Takes what one request of a tenant wrote, bounded by
+    /// Takes one message that PHP wrote to standard error, bounded by
     /// [`max_stderr_bytes`](crate::RuntimeConfig::max_stderr_bytes). `truncated` says that there
-    /// was more. The text is the tenant's: it may hold anything.
-    fn stderr(&self, uid: &str, text: &[u8], truncated: bool);
+    /// was more of it. The text is the tenant's: it may hold anything.
+    fn message(&self, asked: &Asked, text: &[u8], truncated: bool);
+
+    /// Takes why a request got no whole answer of PHP.
+    fn failed(&self, asked: &Asked, reason: &(dyn std::error::Error + 'static));
 }
 
 /// Forgets everything.
@@ -73,5 +118,6 @@ impl AccessSink for () {
 
 /// Forgets everything.
 impl ErrorSink for () {
-    fn stderr(&self, _: &str, _: &[u8], _: bool) {}
+    fn message(&self, _: &Asked, _: &[u8], _: bool) {}
+    fn failed(&self, _: &Asked, _: &(dyn std::error::Error + 'static)) {}
 }

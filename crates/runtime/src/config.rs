@@ -29,7 +29,7 @@ pub struct RuntimeConfig {
     pub max_params_bytes: usize,
     /// The largest header of an answer of PHP in bytes; beyond is 502.
     pub max_response_header_bytes: usize,
-    /// The most that is kept of what PHP writes to standard error in one request.
+    /// The most that is kept of one message that PHP writes to standard error.
     pub max_stderr_bytes: usize,
     /// Request bodies up to this size stay in memory, larger ones go to a file.
     pub body_memory_bytes: usize,
@@ -55,7 +55,7 @@ impl Default for RuntimeConfig {
             total_workers: 256,
             max_params_bytes: 64 * 1024,
             max_response_header_bytes: 64 * 1024,
-            max_stderr_bytes: 64 * 1024,
+            max_stderr_bytes: 8 * 1024,
             body_memory_bytes: 256 * 1024,
             site_spool_bytes: 512 * 1024 * 1024,
             total_spool_bytes: 4 * 1024 * 1024 * 1024,

@@ -29,7 +29,7 @@ pub mod site;
 pub mod spool;
 pub mod table;
 
-pub use access::{AccessRecord, AccessSink, ErrorSink, Source};
+pub use access::{AccessRecord, AccessSink, Asked, ErrorSink, Source, Told};
 pub use body::{Body, BodyError};
 pub use config::RuntimeConfig;
 pub use fastcgi::ping::fpm_ping;

@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::
 use http_body::Body as HttpBody;
 
 use crate::{
-    access::{AccessRecord, AccessSink, ErrorSink, Source},
+    access::{AccessRecord, AccessSink, Asked, ErrorSink, REQUEST_ID, Source, Told},
     admission::Admission,
     answer::notice::Notice,
     body::Body,
@@ -93,10 +93,12 @@ impl SiteService {
         let record = AccessRecord {
             uid: entry.map(|entry| Arc::clone(&entry.site.uid)),
             client: client.map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |client| client.addr),
-            path: parts.uri.path().to_owned(),
+            told: Told::of(&parts.headers),
+            uri: parts.uri,
             status: head.status,
             bytes: 0,
             duration: Duration::ZERO,
+            answered: started.elapsed(),
             queued: answer.queued,
             source: answer.source,
             complete: false,
@@ -218,11 +220,17 @@ impl Shared {
             Ok(response) => Answer { response, source: Source::Php, queued },
             Err(error) => {
                 let notice = notice_of(&error);
+                let request_id = parts.headers.get(REQUEST_ID).cloned();
+                if is_of_php(&error) {
+                    let uid = Arc::clone(&entry.site.uid);
+                    self.errors.failed(&Asked { uid, request_id: request_id.clone() }, &error);
+                }
                 tracing::warn!(
                     tenant.uid = %entry.site.uid,
                     tenant.name = %entry.site.name,
                     slot = entry.site.slot,
                     http.path = parts.uri.path(),
+                    request_id = request_id.as_ref().and_then(|id| id.to_str().ok()),
                     error = &error as &dyn std::error::Error,
                     "no page from php"
                 );
@@ -252,6 +260,11 @@ async fn find_file<'s>(
         }
         found => Ok((root, found?)),
     }
+}
+
+/// Whether it is the site's own affair, and not the visitor's.
+fn is_of_php(error: &RunError) -> bool {
+    !matches!(error, RunError::Spool(_) | RunError::ParamsTooLarge(_))
 }
 
 fn notice_of(error: &RunError) -> Notice {

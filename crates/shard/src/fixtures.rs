@@ -37,7 +37,6 @@ pub(crate) fn intent(name: &str) -> TenantIntent {
             salts,
         },
         operation: None,
-        absent: Vec::new(),
     }
 }
 

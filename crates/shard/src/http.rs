@@ -4,6 +4,7 @@
 mod intents;
 mod inventory;
 mod login_token;
+mod logs;
 mod problem;
 mod sites;
 
@@ -34,6 +35,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
     Router::new()
         .route(&format!("{}/{{uid}}", paths::SHARD_INTENTS), put(intents::put))
         .route(&format!("{}/{{uid}}/login-token", paths::SHARD_TENANTS), post(login_token::create))
+        .route(&format!("{}/{{uid}}/logs", paths::SHARD_TENANTS), post(logs::read))
         .route(paths::SHARD_SITES, get(sites::list))
         .route(paths::SHARD_INVENTORY, get(inventory::list))
         .layer(DefaultBodyLimit::max(MAX_BODY))

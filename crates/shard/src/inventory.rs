@@ -155,6 +155,11 @@ impl Book<'_> {
                     desired(tenant) == DesiredState::Deleted
                 });
             }
+            FileObject::Log(uid) => {
+                self.of_tenant("folder", format!("logs/{uid}"), *uid, |tenant| {
+                    desired(tenant) != DesiredState::Erased
+                });
+            }
             FileObject::Erasing(uid) => {
                 let problem = Some("its erasing was interrupted".to_owned());
                 self.add("folder", format!("erasing/{uid}"), Some(*uid), None, problem);
@@ -233,6 +238,7 @@ impl Book<'_> {
             wanted.push(format!("database {handle}"));
             wanted.push(format!("acl {handle}"));
             wanted.push(format!("folder sites/{uid}"));
+            wanted.push(format!("folder logs/{uid}"));
             if let Some(slot) = tenant.entry.slot.and_then(Slot::new) {
                 wanted.push(format!("slot-config {}", slot_name(slot)));
                 wanted.push(format!("slot-link {}", slot_name(slot)));

@@ -3,13 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use aipress_api::LogSource;
+use aipress_api::Severity;
 use aipress_drivers::Drivers;
 use aipress_flow::WorkQueue;
 use aipress_kit::clock::Clock;
+use aipress_logs::LogReader;
+use aipress_logs::LogWriter;
+use aipress_logs::NewLine;
 use aipress_types::ShardHealth;
 use aipress_types::TenantUid;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 use crate::config::ShardConfig;
@@ -39,6 +45,12 @@ pub(crate) struct Plane {
     pub(crate) pull_now: Notify,
     /// Tenants that were held when meta was asked last, and that it did not list.
     pub(crate) unlisted: ArcSwap<BTreeSet<TenantUid>>,
+    /// Reads the sites' logs.
+    pub(crate) log_reader: LogReader,
+    /// Turns to read a log.
+    pub(crate) log_turns: Arc<Semaphore>,
+    /// Writes what the platform did with a site to the site's log.
+    pub(crate) log_writer: LogWriter,
     /// Number of the gateway's table; grows whenever the table changes.
     pub(crate) sites_seq: watch::Sender<u64>,
     /// The highest number that a gateway has asked beyond, so has taken.
@@ -46,6 +58,12 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
+    /// Tells a site's people, in its log, what the platform did with the site.
+    pub(crate) fn tell(&self, uid: TenantUid, severity: Severity, message: impl Into<String>) {
+        let line = NewLine::new(LogSource::Platform, "shard", severity, message);
+        self.log_writer.push(uid.0, line);
+    }
+
     /// Tells the gateway that its table changed.
     pub(crate) fn sites_changed(&self) {
         self.sites_seq.send_modify(|seq| *seq += 1);

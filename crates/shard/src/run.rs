@@ -13,9 +13,13 @@ use aipress_kit::listen::Listener;
 use aipress_kit::seal::SealError;
 use aipress_kit::seal::Sealer;
 use aipress_kit::tasks;
+use aipress_logs::LogLimits;
+use aipress_logs::LogReader;
+use aipress_logs::LogWriter;
 use aipress_types::ShardHealth;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 use crate::config::ShardConfig;
@@ -36,6 +40,8 @@ use crate::tenants::Tenants;
 
 /// Tenants that are worked on at once.
 const WORKERS: usize = 4;
+/// Readers of logs at once; more wait for a turn.
+const LOG_READERS: usize = 8;
 /// Between tries of a tenant that fails.
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(100), max: Duration::from_secs(30) };
@@ -49,6 +55,9 @@ pub enum ShardError {
     /// The sealed intents.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The thread that writes to the sites' logs.
+    #[error("start the writer of the sites' logs: {0}")]
+    Logs(std::io::Error),
 }
 
 /// What the binary gives a shard beside its settings.
@@ -112,7 +121,12 @@ pub(crate) fn open(
     let journal = Journal::open(config.paths.intents(), sealer)?;
     let tenants = Tenants::load(journal, config.slots)?;
     let unknown = Health { health: ShardHealth::Unknown, message: None };
+    let logs = config.paths.site_logs();
+    let log_writer = LogWriter::start(&logs, &config.region, LogLimits::default());
     Ok(Plane {
+        log_reader: LogReader::new(logs),
+        log_turns: Arc::new(Semaphore::new(LOG_READERS)),
+        log_writer: log_writer.map_err(ShardError::Logs)?,
         config,
         drivers,
         cores,

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use aipress_api::internal::SiteEntry;
 use aipress_drivers::ShardIds;
+use aipress_runtime::Asked;
 use aipress_runtime::ErrorSink;
 use aipress_runtime::RuntimeConfig;
 use aipress_runtime::SiteService;
@@ -185,10 +186,12 @@ pub struct FastCgiVisitor {
 struct Kept(Mutex<String>);
 
 impl ErrorSink for Kept {
-    fn stderr(&self, _: &str, text: &[u8], _: bool) {
+    fn message(&self, _: &Asked, text: &[u8], _: bool) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_str(&String::from_utf8_lossy(text));
     }
+
+    fn failed(&self, _: &Asked, _: &(dyn std::error::Error + 'static)) {}
 }
 
 #[async_trait]

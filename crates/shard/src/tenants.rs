@@ -229,7 +229,6 @@ fn unseen(entry: &Entry) -> TenantObserved {
         wordpress_version: entry.core_version.clone(),
         steps: Vec::new(),
         message: None,
-        serving: false,
     }
 }
 

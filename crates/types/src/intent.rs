@@ -6,7 +6,6 @@ use serde::Serialize;
 use crate::ids::OperationId;
 use crate::ids::TenantUid;
 use crate::name::TenantName;
-use crate::package::PackageKind;
 use crate::secrets::TenantSecrets;
 use crate::spec::TenantSpec;
 use crate::state::DesiredState;
@@ -35,19 +34,6 @@ pub struct TenantIntent {
     pub secrets: TenantSecrets,
     /// The operation that waits for it, where one does.
     pub operation: Option<OperationId>,
-    /// Plugins and themes that must go, whoever installed them; what the spec names stays.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub absent: Vec<PackageRef>,
-}
-
-/// One plugin or theme of a site.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PackageRef {
-    /// Which of the two.
-    pub kind: PackageKind,
-    /// Its folder's name.
-    pub name: String,
 }
 
 /// How far a shard is with an intent.
@@ -124,10 +110,6 @@ pub struct TenantObserved {
     pub steps: Vec<ObservedStep>,
     /// What is wrong, for people; no secrets.
     pub message: Option<String>,
-    /// Whether the site is up all the same: what failed leaves it as it was, such as an update of a
-    /// plugin that was rolled back.
-    #[serde(default)]
-    pub serving: bool,
 }
 
 impl TenantIntent {

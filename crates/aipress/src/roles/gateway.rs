@@ -25,9 +25,11 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         snapshot: dir.join("sites.json"),
         ids: uids(&paths, &settings)?.shard(id)?,
         spool_dir: dir,
+        logs: of.site_logs(),
+        region: settings.region.clone(),
         access_log: settings.access_log,
     };
-    gateway::run(config, socket("gateway")?, lifecycle).await;
+    gateway::run(config, socket("gateway")?, lifecycle).await?;
     Ok(())
 }
 

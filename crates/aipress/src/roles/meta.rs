@@ -1,14 +1,9 @@
 //! The meta control plane.
 
 use aipress_kit::clock::Clock;
-use aipress_kit::http::outgoing::Outgoing;
-use aipress_kit::http::outgoing::Trust;
-use aipress_kit::http::outgoing::any_address;
-use aipress_kit::http::outgoing::public_only;
 use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
-use aipress_meta::PackagesConfig;
 use aipress_meta::SiteUrls;
 use aipress_meta::StreamLimits;
 use aipress_types::Secret;
@@ -41,12 +36,6 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
         },
         admin_token_file: paths.admin_token(),
         streams: StreamLimits::default(),
-        packages: PackagesConfig {
-            dir: paths.packages(),
-            directory: settings.directory.clone(),
-            inside: Outgoing::new(&Trust::System, any_address),
-            outside: Outgoing::new(&Trust::System, public_only),
-        },
         clock: Clock::system(),
     };
     aipress_meta::run(config, lifecycle).await?;

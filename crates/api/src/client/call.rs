@@ -1,7 +1,5 @@
 //! One call: token, host, idempotency key, problem+json.
 
-use std::time::Duration;
-
 use aipress_kit::http::Client;
 use bytes::Bytes;
 use http::Method;
@@ -46,31 +44,15 @@ impl ApiClient {
             status: 0,
             detail: error.to_string(),
         })?;
-        let body = if json == b"null" { Bytes::new() } else { Bytes::from(json) };
-        self.change_with(method, path, "application/json", body).await
-    }
-
-    /// A change whose body is of another kind.
-    pub(super) async fn change_with<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        media_type: &str,
-        body: Bytes,
-    ) -> Result<T, ApiError> {
         let mut request = self
             .request(method, path)
-            .header(header::CONTENT_TYPE, media_type)
+            .header(header::CONTENT_TYPE, "application/json")
             .header("idempotency-key", uuid::Uuid::new_v4().to_string());
-        if body.is_empty() {
+        if json == b"null" {
             request = request.header(header::CONTENT_LENGTH, 0);
         }
+        let body = if json == b"null" { Bytes::new() } else { Bytes::from(json) };
         self.send(path, request.body(body)).await
-    }
-
-    /// The same client, whose calls may take this long.
-    pub(super) fn patient(&self, timeout: Duration) -> Self {
-        Self { http: self.http.clone().within(timeout), ..self.clone() }
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> http::request::Builder {

@@ -23,6 +23,7 @@ pub(crate) struct State {
     /// Sites in place, each with the slot whose user owns it.
     sites: BTreeMap<TenantUid, Slot>,
     trash: BTreeSet<TenantUid>,
+    logs: BTreeSet<TenantUid>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +61,7 @@ impl State {
         if *self.sites.entry(uid).or_insert(slot) != slot {
             return Err(DriverError::conflict(what(), "it is another slot's"));
         }
+        self.logs.insert(uid);
         self.slot(slot)?.link = Some(uid);
         Ok(match (made, linked) {
             (true, _) => Ensured::Created,
@@ -92,6 +94,7 @@ impl State {
             }
         }
         objects.extend(self.sites.keys().map(|uid| FileObject::Site(*uid)));
+        objects.extend(self.logs.iter().map(|uid| FileObject::Log(*uid)));
         objects.extend(self.trash.iter().map(|uid| FileObject::Trash(*uid)));
         objects
     }
@@ -165,7 +168,9 @@ impl Files for SimWorld {
 
     async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.call("files.erase_site", |world| {
-            let there = world.files.sites.remove(&uid).is_some() | world.files.trash.remove(&uid);
+            let there = world.files.sites.remove(&uid).is_some()
+                | world.files.trash.remove(&uid)
+                | world.files.logs.remove(&uid);
             Ok(if there { Ensured::Repaired } else { Ensured::Kept })
         })
         .await

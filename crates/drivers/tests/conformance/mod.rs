@@ -225,6 +225,7 @@ pub(crate) async fn files(drivers: &Drivers) {
         FileObject::SlotLink(one, Some(bakery)),
         FileObject::SlotConfig(one, Some(bakery)),
         FileObject::Site(bakery),
+        FileObject::Log(bakery),
     ];
     here.sort_by_key(|object| format!("{object:?}"));
     expected.sort_by_key(|object| format!("{object:?}"));
@@ -254,9 +255,10 @@ pub(crate) async fn files(drivers: &Drivers) {
 fn is_of(object: &FileObject, uid: TenantUid) -> bool {
     match object {
         FileObject::SlotConfig(_, found) | FileObject::SlotLink(_, found) => *found == Some(uid),
-        FileObject::Site(found) | FileObject::Trash(found) | FileObject::Erasing(found) => {
-            *found == uid
-        }
+        FileObject::Site(found)
+        | FileObject::Trash(found)
+        | FileObject::Log(found)
+        | FileObject::Erasing(found) => *found == uid,
         FileObject::Unexplained(path) => panic!("{} is unexplained", path.display()),
     }
 }

@@ -157,7 +157,11 @@ async fn an_interrupted_erasing_is_seen_and_goes_on() {
     std::fs::rename(machine.paths.site(uid), erasing).unwrap();
     let all = drivers.files.inventory().await.unwrap();
     assert!(all.contains(&FileObject::Erasing(uid)), "{all:?}");
+    let log = machine.paths.site_logs().join(uid.to_string());
+    std::fs::create_dir(log.join("php")).unwrap();
+    std::fs::write(log.join("php/1.jsonl"), "{}").unwrap();
     assert_eq!(drivers.files.erase_site(uid).await.unwrap(), Ensured::Repaired);
+    assert!(!log.exists(), "the log ends with the site");
     assert_eq!(drivers.files.erase_site(uid).await.unwrap(), Ensured::Kept);
     std::fs::create_dir(machine.paths.sites().join("stray")).unwrap();
     let all = drivers.files.inventory().await.unwrap();

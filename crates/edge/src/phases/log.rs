@@ -5,10 +5,9 @@
 //! queue: a slow reader of logs slows no visitor, and costs lines, which are counted. No address
 //! of a visitor is in it, and no value of a query that may be a secret.
 
-mod redact;
-
 use std::sync::Arc;
 
+use aipress_kit::http::redacted;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -115,7 +114,7 @@ pub(crate) fn finish(context: &mut RequestContext) {
 
 impl Line {
     fn write(&self, edge_id: &str, region: Option<&str>) {
-        let path = redact::path(&self.target.uri);
+        let path = redacted(&self.target.uri);
         let host = self.target.host.as_ref().and_then(|it| it.to_str().ok());
         let host = host.or_else(|| self.target.uri.authority().map(|it| it.as_str())).unwrap_or("");
         let host: String = host.chars().take(260).collect();

@@ -137,12 +137,6 @@ impl Client {
         self
     }
 
-    /// The same client, whose calls end after `timeout` at the latest.
-    pub fn within(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
     /// Where it calls.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint

@@ -36,7 +36,6 @@ pub(crate) async fn of(plane: &Plane, tenant: &TenantRecord) -> Result<TenantInt
         hosts: vec![plane.sites.authority(name)],
         secrets,
         operation: waiting_operation(plane, tenant).await?,
-        absent: plane.store.package_removals(tenant.uid).await?,
     })
 }
 

@@ -3,9 +3,9 @@
 
 pub(crate) mod audit;
 pub(crate) mod intent;
+pub(crate) mod log;
 pub(crate) mod login_link;
 pub(crate) mod operation;
-pub(crate) mod package;
 pub(crate) mod placement;
 pub(crate) mod report;
 pub(crate) mod route;

@@ -19,7 +19,6 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header;
-use http::request::Parts;
 use http_body_util::BodyExt;
 use sha2::Digest;
 use sha2::Sha256;
@@ -65,28 +64,21 @@ impl FromRequest<Arc<Plane>> for Call {
 
     async fn from_request(request: Request, plane: &Arc<Plane>) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let call = match Self::before_body(&mut parts, plane, check_media_type).await {
-            Ok(call) => call,
+        let before = async {
+            let caller = Caller::from_request_parts(&mut parts, plane).await?;
+            let key = idempotency_key(&parts.headers)?;
+            let if_match = if_match(&parts.headers)?;
+            check_media_type(&parts.headers)?;
+            Ok::<_, ApiError>((caller, key, if_match))
+        };
+        let (caller, key, if_match) = match before.await {
+            Ok(known) => known,
             Err(refusal) => {
                 drain(body).await;
                 return Err(refusal);
             }
         };
-        Ok(call.with_body(read(body).await?))
-    }
-}
-
-impl Call {
-    /// All of a call but its body, which the caller of this reads, or [`drain`]s.
-    pub(crate) async fn before_body(
-        parts: &mut Parts,
-        plane: &Arc<Plane>,
-        check_media_type: fn(&HeaderMap) -> Result<(), ApiError>,
-    ) -> Result<Self, ApiError> {
-        let caller = Caller::from_request_parts(parts, plane).await?;
-        let key = idempotency_key(&parts.headers)?;
-        let if_match = if_match(&parts.headers)?;
-        check_media_type(&parts.headers)?;
+        let body = read(body).await?;
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {
@@ -97,16 +89,12 @@ impl Call {
             key,
             method: parts.method.as_str().to_owned(),
             path,
-            body: Bytes::new(),
+            body,
         })
     }
+}
 
-    /// The same with its body, or with what stands for it.
-    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
-        self.body = body;
-        self
-    }
-
+impl Call {
     /// Does `work` once for its key: in a task of its own, so that a connection that breaks
     /// neither stops it halfway nor leaves its key in flight.
     pub(crate) async fn once<F, Fut>(self, work: F) -> Response
@@ -301,7 +289,7 @@ pub(crate) async fn read_up_to(mut body: Body, limit: usize) -> Result<Bytes, Ap
 }
 
 /// Reads what is left of a refused body, within bounds.
-pub(crate) async fn drain(mut body: Body) {
+async fn drain(mut body: Body) {
     let mut left = DRAIN_MAX;
     let throwing_away = async {
         while let Some(Ok(frame)) = body.frame().await {

@@ -14,7 +14,6 @@ pub(crate) mod me;
 pub(crate) mod metrics;
 mod openapi;
 pub(crate) mod operations;
-pub(crate) mod packages;
 pub(crate) mod projects;
 pub(crate) mod query;
 pub(crate) mod reply;
@@ -22,7 +21,6 @@ pub(crate) mod schemas;
 pub(crate) mod shards;
 pub(crate) mod sse;
 pub(crate) mod tenants;
-pub(crate) mod upload;
 
 use std::sync::Arc;
 
@@ -59,15 +57,13 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::route::route))
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(schemas::tenant::tenant))
+        .routes(routes!(tenants::logs::logs))
         .routes(routes!(shards::list::list))
         .routes(routes!(shards::show::show, shards::update::update))
         .routes(routes!(projects::list::list))
         .routes(routes!(operations::list::list))
         .routes(routes!(operations::show::show))
         .routes(routes!(operations::events::events))
-        .routes(routes!(packages::list::list, packages::add::add))
-        .routes(routes!(packages::show::show, packages::delete::delete))
-        .routes(routes!(packages::fetch::fetch))
         .routes(routes!(audit::list::list))
         .routes(routes!(events::list::list))
         .routes(routes!(me::show::show))
@@ -86,8 +82,6 @@ pub(crate) fn internal_router(plane: Arc<Plane>) -> Router {
     let router = Router::new()
         .route("/internal/v1/shards/{id}/intents", get(internal::intents::intents))
         .route("/internal/v1/shards/{id}/report", post(internal::report::report))
-        .route("/internal/v1/packages/resolve", post(internal::packages::resolve))
-        .route("/internal/v1/packages/{sha256}", get(internal::packages::archive))
         .route("/internal/v1/routes", get(internal::routes::routes))
         .route("/internal/v1/routes/{host}", get(internal::route::route));
     finished(router, plane)

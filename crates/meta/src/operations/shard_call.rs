@@ -14,6 +14,7 @@ use http::Method;
 use http::Request;
 use http::header;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::plane::Plane;
 
@@ -24,7 +25,7 @@ pub(crate) enum ShardCallError {
     Transport(#[from] ClientError),
     #[error("the request can't be made")]
     Request(#[from] http::Error),
-    #[error("encode the request")]
+    #[error("encode the request, or read the answer")]
     Encode(#[from] serde_json::Error),
     /// It answered, and refused.
     #[error("status {status}: {detail}")]
@@ -40,6 +41,30 @@ pub(crate) async fn send<B: Serialize>(
     body: &B,
     timeout: Duration,
 ) -> Result<(), ShardCallError> {
+    call(plane, address, method, path, body, timeout).await.map(drop)
+}
+
+/// The same, and reads the answer's JSON.
+pub(crate) async fn ask<B: Serialize, A: DeserializeOwned>(
+    plane: &Plane,
+    address: &str,
+    method: Method,
+    path: &str,
+    body: &B,
+    timeout: Duration,
+) -> Result<A, ShardCallError> {
+    let answer = call(plane, address, method, path, body, timeout).await?;
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+async fn call<B: Serialize>(
+    plane: &Plane,
+    address: &str,
+    method: Method,
+    path: &str,
+    body: &B,
+    timeout: Duration,
+) -> Result<Bytes, ShardCallError> {
     let endpoint: Endpoint = address.parse()?;
     let mut request = Request::builder()
         .method(method)
@@ -54,7 +79,7 @@ pub(crate) async fn send<B: Serialize>(
     let answer = Client::new(endpoint, timeout).call(request).await?;
     let status = answer.status();
     if status.is_success() {
-        return Ok(());
+        return Ok(answer.into_body());
     }
     let detail = match serde_json::from_slice::<Problem>(answer.body()) {
         Ok(problem) => problem.detail,

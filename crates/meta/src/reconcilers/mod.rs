@@ -3,7 +3,6 @@
 
 mod behind;
 mod erasure;
-mod mirror;
 pub(crate) mod shard_health;
 mod sweep;
 
@@ -44,7 +43,6 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
         tasks::spawn("feed", feed::run(Arc::clone(plane))),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
-        every(plane, "mirror", Duration::from_secs(3_600), mirror::reconcile),
         every(plane, "shard-health", Duration::from_secs(2), shard_health::reconcile),
         every(plane, "sweep", Duration::from_secs(600), sweep::reconcile),
     ]

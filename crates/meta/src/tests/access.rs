@@ -15,6 +15,7 @@ const TABLE: &[(&str, &str, u16, u16, u16)] = &[
     ("GET", "/v1/tenants", 200, 200, 200),
     ("GET", "/v1/tenants/{name}", 404, 200, 200),
     ("GET", "/v1/tenants/{uid}", 404, 200, 200),
+    ("GET", "/v1/tenants/{name}/logs", 404, 200, 200),
     ("GET", "/v1/tenants/{name}/route", 404, 200, 200),
     ("GET", "/v1/tenants/{name}/document", 404, 200, 200),
     ("PUT", "/v1/tenants/{name}", 409, 200, 200),

@@ -10,7 +10,6 @@ use super::harness::Meta;
 use crate::app::scope::Scope;
 use crate::change::Origin;
 use crate::http::internal::RoleTokens;
-use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::policy::Caller;
@@ -27,7 +26,6 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         roles: RoleTokens::default(),
         own_token: None,
         streams: config.streams,
-        mirror: Mirror::open(&config.packages).unwrap(),
         lifecycle: Lifecycle::manual(),
     }))
 }

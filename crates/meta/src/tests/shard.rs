@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
+use aipress_api::LogLine;
 use aipress_api::internal::IntentList;
 use aipress_api::internal::LoginTokenCreate;
+use aipress_api::internal::LogsAsked;
+use aipress_api::internal::LogsFound;
 use aipress_api::internal::ShardReport;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::listen::bind_unix;
@@ -57,6 +60,8 @@ struct Told {
     health: ShardHealth,
     intents: BTreeMap<TenantUid, TenantIntent>,
     login_tokens: Vec<LoginTokenCreate>,
+    lines: Vec<LogLine>,
+    asked: Vec<LogsAsked>,
     pushes: u32,
 }
 
@@ -77,6 +82,8 @@ impl FakeShard {
             health: ShardHealth::Healthy,
             intents: BTreeMap::new(),
             login_tokens: Vec::new(),
+            lines: Vec::new(),
+            asked: Vec::new(),
             pushes: 0,
         };
         let shard = Self {
@@ -89,6 +96,7 @@ impl FakeShard {
         let router = Router::new()
             .route("/v1/intents/{uid}", put(take_intent))
             .route("/v1/tenants/{uid}/login-token", post(take_login_token))
+            .route("/v1/tenants/{uid}/logs", post(give_lines))
             .with_state(shard.clone());
         let listener = bind_unix(&shard.socket(), 0o600).unwrap();
         tasks::spawn(
@@ -120,6 +128,16 @@ impl FakeShard {
 
     pub(super) fn login_tokens(&self) -> Vec<LoginTokenCreate> {
         self.told().login_tokens.clone()
+    }
+
+    /// Has a line in every site's log.
+    pub(super) fn log(&self, line: LogLine) {
+        self.told().lines.push(line);
+    }
+
+    /// What was asked of logs.
+    pub(super) fn logs_asked(&self) -> Vec<LogsAsked> {
+        self.told().asked.clone()
     }
 
     pub(super) fn pushes(&self) -> u32 {
@@ -202,7 +220,6 @@ pub(super) fn observed(
         wordpress_version: Some("7.1".to_owned()),
         steps: vec![step("slot", StepState::Succeeded), step("database", last)],
         message: message.map(str::to_owned),
-        serving: false,
     }
 }
 
@@ -247,4 +264,24 @@ async fn take_login_token(
     }
     told.login_tokens.push(body);
     StatusCode::NO_CONTENT
+}
+
+/// Lines behind the one that was named, oldest first; their ids sort as texts.
+async fn give_lines(
+    State(shard): State<FakeShard>,
+    UrlPath(_uid): UrlPath<TenantUid>,
+    Json(asked): Json<LogsAsked>,
+) -> Result<Json<LogsFound>, StatusCode> {
+    let wait = std::time::Duration::from_millis(asked.wait_ms.min(20));
+    tokio::time::sleep(wait).await;
+    let mut told = shard.told();
+    told.asked.push(asked.clone());
+    if told.behaviour == Behaviour::Refuse {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let behind = |line: &&LogLine| asked.after.as_ref().is_none_or(|after| line.id > *after);
+    let all: Vec<LogLine> = told.lines.iter().filter(behind).cloned().collect();
+    let lines: Vec<LogLine> = all.iter().take(asked.limit as usize).cloned().collect();
+    let last = lines.last().map(|line| line.id.clone()).or(asked.after);
+    Ok(Json(LogsFound { is_more: lines.len() < all.len(), lines, last }))
 }

@@ -7,6 +7,7 @@
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::negotiate::prefers_json;
+use crate::access::REQUEST_ID;
 use crate::body::Body;
 
 /// Something that the runtime says itself.
@@ -78,7 +79,7 @@ small{color:#646970}
 <main>
 <h1>{title}</h1>
 <p>{text}</p>
-<small>{status}</small>
+<small>{status}{id}</small>
 </main>
 </body>
 </html>
@@ -88,10 +89,11 @@ impl Notice {
     /// The answer: a page, or problem+json (RFC 9457) when the client prefers JSON. Never stored.
     pub fn respond(self, request: &HeaderMap) -> Response<Body> {
         let words = self.words();
+        let id = request.get(REQUEST_ID).and_then(|id| id.to_str().ok());
         let (kind, body) = if prefers_json(request) {
-            ("application/problem+json", words.problem())
+            ("application/problem+json", words.problem(id))
         } else {
-            ("text/html; charset=utf-8", words.page(self == Self::Starting))
+            ("text/html; charset=utf-8", words.page(self == Self::Starting, id))
         };
         let mut response = Response::new(Body::full(body));
         *response.status_mut() = words.status;
@@ -230,18 +232,23 @@ impl Notice {
 }
 
 impl Words {
-    fn problem(&self) -> String {
-        let problem = serde_json::json!({
+    fn problem(&self, id: Option<&str>) -> String {
+        let mut problem = serde_json::json!({
             "type": "about:blank",
             "title": self.title,
             "status": self.status.as_u16(),
             "code": self.code,
             "detail": self.text,
         });
+        if let Some(id) = id {
+            problem["requestId"] = id.into();
+        }
         problem.to_string()
     }
 
-    fn page(&self, refreshes: bool) -> String {
+    /// `id` is what finds the request in the site's log: whoever asks for help can tell it.
+    fn page(&self, refreshes: bool, id: Option<&str>) -> String {
+        let id = id.map(|id| format!(" · request {}", escape(id))).unwrap_or_default();
         let refresh = match self.retry_after.filter(|_| refreshes) {
             Some(seconds) => format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">\n"),
             None => String::new(),
@@ -250,6 +257,7 @@ impl Words {
             .replace("{title}", &escape(self.title))
             .replace("{text}", &escape(self.text))
             .replace("{status}", self.status.as_str())
+            .replace("{id}", &id)
     }
 }
 
@@ -269,9 +277,10 @@ mod tests {
 
     #[test]
     fn speaks_html_or_json() {
-        let page = Notice::Starting.words().page(true);
+        let page = Notice::Starting.words().page(true, Some("0<1"));
+        assert!(page.contains("503 · request 0&lt;1</small>"), "{page}");
         assert!(page.contains("content=\"2\""));
-        for hole in ["{title}", "{text}", "{status}", "{refresh}"] {
+        for hole in ["{title}", "{text}", "{status}", "{id}", "{refresh}"] {
             assert!(!page.contains(hole), "{hole}");
         }
         let mut json = HeaderMap::new();
@@ -281,7 +290,8 @@ mod tests {
         assert_eq!(response.headers()["retry-after"], "5");
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         let problem: serde_json::Value =
-            serde_json::from_str(&Notice::Busy.words().problem()).unwrap();
+            serde_json::from_str(&Notice::Busy.words().problem(Some("01"))).unwrap();
+        assert_eq!(problem["requestId"], "01");
         assert_eq!((&problem["status"], &problem["code"]), (&503.into(), &"site_busy".into()));
     }
 

@@ -54,7 +54,8 @@ impl PhpBody {
     }
 
     /// The connection to the client breaks; here is why.
-    fn failed(&self, error: BodyError) -> BodyError {
+    fn failed(&mut self, error: BodyError) -> BodyError {
+        self.stderr.failed(&error);
         tracing::warn!(
             tenant.uid = %self.lease.uid,
             error = &error as &dyn std::error::Error,

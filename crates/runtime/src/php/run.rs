@@ -17,7 +17,7 @@ use super::{
     stderr::StderrLog,
 };
 use crate::{
-    access::ErrorSink,
+    access::{Asked, ErrorSink, REQUEST_ID},
     admission::{Admission, AdmissionError, Permit},
     body::Body,
     client::Client,
@@ -123,8 +123,11 @@ impl Php<'_> {
         let pool = entry.pool.load_full();
         let stream = Exchange::connect(&pool, config.connect_timeout).await?;
         let exchange = Exchange::begin(stream, &params, stdin);
-        let stderr =
-            StderrLog::new(Arc::clone(self.errors), Arc::clone(&site.uid), config.max_stderr_bytes);
+        let asked = Asked {
+            uid: Arc::clone(&site.uid),
+            request_id: parts.headers.get(REQUEST_ID).cloned(),
+        };
+        let stderr = StderrLog::new(Arc::clone(self.errors), asked, config.max_stderr_bytes);
         self.answer(exchange, stderr, lease, &parts.method).await
     }
 

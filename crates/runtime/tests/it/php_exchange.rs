@@ -55,7 +55,7 @@ async fn a_page() {
     until("the record is there", || served.records.access.lock().unwrap().len() == 1).await;
     let record = served.records.access.lock().unwrap()[0].clone();
     assert_eq!((record.bytes, record.source, record.complete), (11, Source::Php, true));
-    assert_eq!((record.path.as_str(), record.uid.as_deref()), ("/2024/hello/", Some("uid-1")));
+    assert_eq!((record.uri.path(), record.uid.as_deref()), ("/2024/hello/", Some("uid-1")));
     let errors = served.records.errors.lock().unwrap();
     assert_eq!(*errors, [("uid-1".to_owned(), b"PHP Warning: x".to_vec(), false)]);
 }
@@ -76,6 +76,9 @@ async fn a_worker_that_dies_early_is_a_502() {
     let answer = served.get("/?dies").await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     assert_eq!(answer.header("aipress-notice"), "site_failed");
+    let failures = served.records.failures.lock().unwrap().clone();
+    let reason = "the worker ended in the middle of its answer".to_owned();
+    assert_eq!(failures, [(String::new(), reason)]);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(!answer.text().contains("looks whole"));
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aipress_api::Severity;
 use aipress_api::internal::LoginTokenCreate;
 use aipress_drivers::LoginToken;
 use aipress_drivers::Slot;
@@ -39,7 +40,10 @@ pub(super) async fn create(
     };
     let now = plane.clock.now().unix_timestamp();
     match plane.drivers.files.write_login_token(entry.intent.uid, slot, &token, now).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) => {
+            plane.tell(entry.intent.uid, Severity::Notice, "a link that signs in was made");
+            StatusCode::NO_CONTENT.into_response()
+        }
         Err(error) => {
             tracing::error!(tenant_id = %entry.intent.uid, %error, "a login can't be left");
             refuse(503, "login_not_kept", error.to_string())

@@ -19,7 +19,6 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0002_metadata_and_lists",
         include_str!("../../migrations/sqlite/0002_metadata_and_lists.sql"),
     ),
-    ("0005_packages", include_str!("../../migrations/sqlite/0005_packages.sql")),
 ];
 
 /// Applies what is missing.

@@ -17,7 +17,6 @@ mod observed;
 mod operation_events;
 mod operation_leases;
 mod operations;
-mod packages;
 mod plans;
 mod result_codes;
 mod routes;

@@ -105,7 +105,6 @@ pub(crate) fn observed(of: &TenantRecord, phase: ObservedPhase) -> TenantObserve
             duration_ms: 46,
             message: None,
         }],
-        serving: false,
         message: None,
     }
 }

@@ -22,7 +22,7 @@ struct ConfigUid {
     uid: TenantUid,
 }
 
-/// Lists slots, sites and trash.
+/// Lists slots, sites, logs and trash.
 pub(super) fn list(disk: &Disk) -> Result<Vec<FileObject>, DriverError> {
     let mut objects = Vec::new();
     for name in names(&disk.paths.slots())? {
@@ -35,6 +35,12 @@ pub(super) fn list(disk: &Disk) -> Result<Vec<FileObject>, DriverError> {
         objects.push(match name.parse() {
             Ok(uid) => FileObject::Site(uid),
             Err(_) => FileObject::Unexplained(disk.paths.sites().join(name)),
+        });
+    }
+    for name in names(&disk.paths.site_logs())? {
+        objects.push(match name.parse() {
+            Ok(uid) => FileObject::Log(uid),
+            Err(_) => FileObject::Unexplained(disk.paths.site_logs().join(name)),
         });
     }
     for name in names(&disk.paths.trash())? {

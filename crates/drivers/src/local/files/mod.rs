@@ -5,6 +5,7 @@
 //! its place. All calls are blocking underneath and run beside the async threads, one at a time.
 
 mod inventory;
+mod log;
 mod login;
 mod site;
 mod slot;
@@ -34,6 +35,7 @@ use crate::layout::Slot;
 use crate::local::ensure_dir;
 use crate::local::ensure_shard_dirs;
 use crate::uids::ShardIds;
+use crate::uids::UnixIds;
 
 /// A large site has 100,000 files; removing or giving away that many takes seconds.
 const CALL_LIMIT: Duration = Duration::from_secs(120);
@@ -81,6 +83,9 @@ impl LocalFiles {
         ensure_dir(&paths.slots(), root, 0o711)?;
         ensure_dir(&paths.sites(), root, 0o711)?;
         ensure_dir(&paths.trash(), root, 0o700)?;
+        // The gateway writes below and looks for what is too old; a site's PHP sees nothing of it.
+        let gateway = UnixIds { uid: root.uid, gid: ids.gateway().gid };
+        ensure_dir(&paths.site_logs(), gateway, 0o750)?;
         let disk = Arc::new(Disk { paths: paths.clone(), ids, seed });
         Ok(Self { disk, turn: Arc::default(), removal: Arc::default() })
     }

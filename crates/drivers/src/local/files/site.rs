@@ -12,6 +12,7 @@ use aipress_types::TenantUid;
 use super::Disk;
 use super::SeedFile;
 use super::at;
+use super::log;
 use super::slot;
 use super::tree;
 use crate::Ensured;
@@ -60,6 +61,7 @@ pub(super) fn ensure(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<Ensured,
     if !path.exists() && disk.paths.trash().join(uid.to_string()).exists() {
         return Err(DriverError::conflict(what(), "it is in the trash; restore it instead"));
     }
+    log::ensure(disk, uid)?;
     let made = make(disk, uid, slot)?;
     check_owner(disk, uid, slot)?;
     if linked.is_none() {

@@ -6,6 +6,7 @@ use aipress_types::TenantUid;
 
 use super::Disk;
 use super::at;
+use super::log;
 use super::tree;
 use crate::Ensured;
 use crate::error::DriverError;
@@ -84,6 +85,8 @@ pub(super) fn condemn(disk: &Disk, uid: TenantUid) -> Result<Condemned, DriverEr
         let sites = beneath::open_dir(&disk.paths.sites()).map_err(&fail)?;
         let unfinished = format!("{}{uid}", super::site::NEW_PREFIX);
         let found = tree::remove(&sites, OsStr::new(&unfinished)).map_err(&fail)?;
+        // Last: while there is a folder, there is a site that a line may be about.
+        let found = log::erase(disk, uid)? || found;
         return Ok(if found { Condemned::Unfinished } else { Condemned::Nothing });
     };
     // The new name says that there is no way back, also to whoever reads it after a crash.
@@ -96,7 +99,7 @@ pub(super) fn condemn(disk: &Disk, uid: TenantUid) -> Result<Condemned, DriverEr
 pub(super) enum Condemned {
     /// A folder that waits for [`remove_condemned`].
     Waits,
-    /// The beginning of a site that was never whole; it is gone now.
+    /// Only a log, or the beginning of a site that was never whole; it is gone now.
     Unfinished,
     /// Nothing.
     Nothing,

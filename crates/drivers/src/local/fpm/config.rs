@@ -264,6 +264,9 @@ fn pool(
             format!("php_admin_value[auto_prepend_file]={}\n", file.display())
         }
     };
+    // What a site's PHP reports goes to the gateway, as FastCGI's standard error, and from there to
+    // the site's own log. Caught by the master, it would go to a log of all sites, too, and a site
+    // that reports a lot would keep the master busy.
     format!(
         "
 [{name}]
@@ -279,8 +282,7 @@ rlimit_files={OPEN_FILES}
 ping.path={PING_PATH}
 security.limit_extensions=.php
 clear_env=yes
-catch_workers_output=yes
-decorate_workers_output=no
+catch_workers_output=no
 {basedir}php_admin_value[disable_functions]={disabled}
 php_admin_value[upload_tmp_dir]={tmp}
 php_admin_value[sys_temp_dir]={tmp}

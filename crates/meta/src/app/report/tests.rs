@@ -43,7 +43,6 @@ fn observed(desired: DesiredState, phase: ObservedPhase) -> TenantObserved {
         wordpress_version: None,
         steps: Vec::new(),
         message: None,
-        serving: false,
     }
 }
 

@@ -2,7 +2,6 @@
 //! its own, only with a role's token.
 
 pub(crate) mod intents;
-pub(crate) mod packages;
 pub(crate) mod report;
 mod role;
 pub(crate) mod route;

@@ -6,6 +6,7 @@ pub(crate) mod document;
 pub(crate) mod erase;
 pub(crate) mod list;
 pub(crate) mod login_link;
+pub(crate) mod logs;
 pub(crate) mod put;
 pub(crate) mod resume;
 pub(crate) mod route;

@@ -7,7 +7,7 @@ pub(crate) mod site;
 
 use std::{sync::Mutex, time::Duration};
 
-use aipress_runtime::{AccessRecord, AccessSink, ErrorSink};
+use aipress_runtime::{AccessRecord, AccessSink, Asked, ErrorSink};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -24,6 +24,8 @@ pub(crate) type RequestBody = BoxBody<Bytes, std::convert::Infallible>;
 pub(crate) struct Records {
     pub(crate) access: Mutex<Vec<AccessRecord>>,
     pub(crate) errors: Mutex<Vec<(String, Vec<u8>, bool)>>,
+    /// Request ids, and why there was no answer of PHP.
+    pub(crate) failures: Mutex<Vec<(String, String)>>,
 }
 
 impl AccessSink for Records {
@@ -33,8 +35,13 @@ impl AccessSink for Records {
 }
 
 impl ErrorSink for Records {
-    fn stderr(&self, uid: &str, text: &[u8], truncated: bool) {
-        self.errors.lock().unwrap().push((uid.to_owned(), text.to_vec(), truncated));
+    fn message(&self, asked: &Asked, text: &[u8], truncated: bool) {
+        self.errors.lock().unwrap().push((asked.uid.to_string(), text.to_vec(), truncated));
+    }
+
+    fn failed(&self, asked: &Asked, reason: &(dyn std::error::Error + 'static)) {
+        let id = asked.request_id.as_ref().map_or("", |id| id.to_str().unwrap());
+        self.failures.lock().unwrap().push((id.to_owned(), reason.to_string()));
     }
 }
 
