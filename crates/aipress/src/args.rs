@@ -57,7 +57,7 @@ use clap::Subcommand;
 
 /// Hosts WordPress sites: `aipress up` starts it here, the other verbs drive it.
 #[derive(Debug, Parser)]
-#[command(name = "aipress", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "aipress", version, max_term_width = 100)]
 #[command(after_help = "Examples:\n  \
     aipress up --detach\n  \
     aipress tenant create bakery --title Crumbs --tier silver\n  \

@@ -15,6 +15,7 @@ mod cli;
 mod platform;
 mod processes;
 mod status;
+mod terminal;
 mod wait;
 mod wordpress;
 
@@ -28,6 +29,7 @@ pub use processes::end_process;
 pub use processes::hold_process;
 pub use processes::release_process;
 pub use status::Unit;
+pub use terminal::Terminal;
 pub use wait::wait_until;
 pub use wordpress::Admin;
 pub use wordpress::PNG;

@@ -21,6 +21,7 @@ use crate::processes;
 use crate::processes::Process;
 use crate::status;
 use crate::status::Unit;
+use crate::terminal::Terminal;
 use crate::wait::wait_until;
 use crate::wordpress::Admin;
 
@@ -161,7 +162,18 @@ impl Platform {
         Told::new(shown, &output.expect("run the binary"))
     }
 
-    fn command(&self) -> Command {
+    /// Runs a command of the binary at a terminal of so many columns.
+    ///
+    /// # Panics
+    /// When there is no terminal to be had.
+    pub fn terminal(&self, columns: u16, args: &[&str]) -> Terminal {
+        let mut command = self.command();
+        command.args(args);
+        Terminal::start(command, columns)
+    }
+
+    /// A command of the binary on this platform, without arguments, to be run otherwise.
+    pub fn command(&self) -> Command {
         let binary = self.folder.join("aipress");
         let mut command = match self.user {
             None => Command::new(binary),
@@ -176,13 +188,16 @@ impl Platform {
                 command
             }
         };
-        for variable in ["AIPRESS_SERVER", "AIPRESS_TOKEN", "AIPRESS_TOKEN_FILE"] {
+        for variable in ["AIPRESS_SERVER", "AIPRESS_TOKEN", "AIPRESS_TOKEN_FILE", "AIPRESS_CONTEXT"]
+        {
             command.env_remove(variable);
         }
         command
             .current_dir("/")
             .stdin(Stdio::null())
             .env("AIPRESS_DATA", self.data())
+            // Not the settings of whoever runs the tests.
+            .env("XDG_CONFIG_HOME", self.home().join(".config"))
             .env("AIPRESS_FAULT_DIR", self.folder.join("faults"));
         command
     }

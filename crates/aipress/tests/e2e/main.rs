@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by a panic")]
 
 mod bakery;
+mod command_line;
 mod first_site;
 mod gold;
 mod killed;
@@ -10,6 +11,7 @@ mod killed_under_traffic;
 mod life;
 mod refused;
 mod rootless;
+mod starting;
 mod strangers;
 
 use aipress_testkit::PlatformOptions;
