@@ -50,6 +50,7 @@ pub(crate) use tenant::TenantCreate;
 pub(crate) use tenant::TenantList;
 pub(crate) use tenant::TenantUpdate;
 pub(crate) use tenant::TenantVerb;
+pub(crate) use tenant::TenantWp;
 pub(crate) use up::Up;
 
 use clap::Parser;

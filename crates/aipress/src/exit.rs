@@ -22,6 +22,9 @@ pub(crate) enum Failure {
     /// 7: it did not end in time; it may still end well.
     #[error("{0}")]
     TimedOut(String),
+    /// The status of a command that ran elsewhere, which has said why itself.
+    #[error("the command ended with status {0}")]
+    Status(u8),
     /// 8: asked, and the answer was no.
     #[error("{0}")]
     Declined(String),
@@ -46,11 +49,15 @@ impl Failure {
             Self::Api(_) => 6,
             Self::TimedOut(_) => 7,
             Self::Declined(_) => 8,
+            Self::Status(status) => *status,
         }
     }
 
     /// Says it on standard error, and then what may help.
     pub(crate) fn print(&self, hints: &[String]) {
+        if matches!(self, Self::Status(_)) {
+            return;
+        }
         let text = match self {
             Self::Api(ApiError::Problem(problem)) => problem_text(problem),
             failure => failure.to_string(),

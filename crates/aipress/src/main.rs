@@ -22,6 +22,7 @@ mod settings;
 mod status;
 mod up;
 mod words;
+mod wp_cli;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 
 use aipress_drivers::DataPaths;
 use aipress_drivers::UidPlan;
@@ -39,8 +40,21 @@ pub(crate) struct Settings {
     pub(crate) wordpress: Option<String>,
     /// Whether edge and gateways log each request.
     pub(crate) access_log: bool,
+    /// The wp-cli archive that commands in sites run in; without it the platform's own agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wp_cli: Option<WpCli>,
     /// InnoDB's buffer pool of each shard's server, in MiB.
     pub(crate) buffer_pool_mib: Option<u32>,
+}
+
+/// A wp-cli archive: a file of this machine that is taken only when it is the one that is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct WpCli {
+    /// Path of `wp-cli.phar`.
+    pub(crate) archive: PathBuf,
+    /// Its SHA-256 in hex.
+    pub(crate) sha256: String,
 }
 
 impl Default for Settings {
@@ -54,6 +68,7 @@ impl Default for Settings {
             region: aipress_types::capacity::REGIONS[0].to_owned(),
             wordpress: None,
             access_log: true,
+            wp_cli: None,
             buffer_pool_mib: None,
         }
     }

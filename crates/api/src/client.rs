@@ -7,9 +7,11 @@ mod operations;
 mod platform;
 mod sse;
 mod tenants;
+mod wp;
 
 pub use call::ApiClient;
 pub use error::ApiError;
 pub use events::EventStream;
 pub use events::OperationEvents;
 pub use platform::ListQuery;
+pub use wp::WpLines;

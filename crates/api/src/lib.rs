@@ -20,6 +20,7 @@ pub mod project;
 pub mod route;
 pub mod shard;
 pub mod tenant;
+pub mod wp;
 
 pub use audit::AuditView;
 pub use document::ApiVersion;

@@ -65,6 +65,8 @@ codes! {
     INVALID_FIELDS = 422 "invalid_fields" "some fields are wrong";
     /// The `Idempotency-Key` was used for another method, path or body.
     IDEMPOTENCY_MISMATCH = 422 "idempotency_mismatch" "the idempotency key was used differently";
+    /// As many commands of the site or its shard run as may at once.
+    TOO_MANY_COMMANDS = 429 "too_many_commands" "too many commands at once";
     /// Too many event streams at once.
     TOO_MANY_STREAMS = 429 "too_many_streams" "too many event streams";
     /// A fault of ours; the request id finds it in the log.

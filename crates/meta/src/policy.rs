@@ -49,6 +49,7 @@ pub(crate) enum Action {
     TenantSuspend,
     TenantUndelete,
     TenantUpdate,
+    TenantWp,
 }
 
 /// On what.

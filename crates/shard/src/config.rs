@@ -20,6 +20,8 @@ pub struct ShardConfig {
     pub paths: ShardPaths,
     /// What runs inside WordPress.
     pub php_dir: PathBuf,
+    /// Whether commands of people run in wp-cli; else in the platform's own agent.
+    pub has_wp_cli: bool,
     /// Meta's internal API.
     pub meta: Endpoint,
     /// This role's proof towards meta.

@@ -7,6 +7,7 @@ mod login_token;
 mod logs;
 mod problem;
 mod sites;
+mod wp;
 
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ use crate::plane::Plane;
 
 /// An intent is a few KiB.
 const MAX_BODY: usize = 256 * 1024;
+/// A command comes with its input.
+const MAX_COMMAND: usize = 2 * 1024 * 1024;
 
 /// The routes.
 pub(crate) fn router(plane: Arc<Plane>) -> Router {
@@ -36,6 +39,10 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .route(&format!("{}/{{uid}}", paths::SHARD_INTENTS), put(intents::put))
         .route(&format!("{}/{{uid}}/login-token", paths::SHARD_TENANTS), post(login_token::create))
         .route(&format!("{}/{{uid}}/logs", paths::SHARD_TENANTS), post(logs::read))
+        .route(
+            &format!("{}/{{uid}}/wp", paths::SHARD_TENANTS),
+            post(wp::run).layer(DefaultBodyLimit::max(MAX_COMMAND)),
+        )
         .route(paths::SHARD_SITES, get(sites::list))
         .route(paths::SHARD_INVENTORY, get(inventory::list))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -75,12 +75,40 @@ pub(crate) enum TenantVerb {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Run a wp command in a site's sandbox, as its own user
+    ///
+    /// By wp-cli where `wpCli` in config.json names its archive, else by the platform's own agent,
+    /// which has the everyday commands: `aipress tenant wp NAME -- help` lists them. Ends with the
+    /// command's own status, 124 at the time limit.
+    #[command(after_help = examples![
+        "aipress tenant wp bakery -- plugin list",
+        "aipress tenant wp bakery -- plugin deactivate broken --skip-plugins --skip-themes",
+        "aipress tenant wp bakery -- search-replace http://old.example http://new.example --dry-run",
+        "aipress tenant wp bakery --stdin -- option update blogdescription < motto.txt",
+    ])]
+    Wp(TenantWp),
     /// Open a site in the browser, or print its address where there is none
     #[command(after_help = examples!["aipress tenant open bakery"])]
     Open {
         /// Name or uid
         tenant: String,
     },
+}
+
+/// `tenant wp`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TenantWp {
+    /// Name or uid
+    pub(crate) tenant: String,
+    /// Pass standard input on to the command
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// End the command after this many seconds [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) time_limit: Option<u32>,
+    /// What would follow `wp`
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 /// `tenant create`.

@@ -5,6 +5,7 @@ mod create;
 mod list;
 mod login;
 mod show;
+mod wp;
 
 use std::path::Path;
 
@@ -42,6 +43,7 @@ pub(crate) async fn run(
         }
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
+        TenantVerb::Wp(args) => wp::run(&client, args).await,
         TenantVerb::Open { tenant } => login::open(&client, &tenant).await,
     }
 }

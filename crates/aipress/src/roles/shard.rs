@@ -23,6 +23,7 @@ use crate::roles::meta_endpoint;
 use crate::roles::socket;
 use crate::roles::token;
 use crate::roles::units::SupervisorUnits;
+use crate::wp_cli;
 
 /// Runs it.
 pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
@@ -47,11 +48,13 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
             })
         }),
     };
+    let archive = wp_cli::installed(&paths, &settings);
     let config = ShardConfig {
         id,
         region: settings.region.clone(),
         slots: SLOTS_PER_SHARD,
         php_dir,
+        has_wp_cli: archive.is_some(),
         meta: meta_endpoint(&paths),
         role_token: token(&paths, &id.to_string())?,
         control_url: format!("unix:{}", of.control_socket().display()),
@@ -60,7 +63,7 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         paths: of.clone(),
     };
     let programs =
-        local::Programs { php: php.cli.clone(), php_dir: config.php_dir.clone(), wp_cli: None };
+        local::Programs { php: php.cli.clone(), php_dir: config.php_dir.clone(), wp_cli: archive };
     let units = SupervisorUnits { run_dir: paths.run() };
     let parts = ShardParts {
         drivers: local::open(&of, ids, Vec::new(), Arc::new(units), programs)?,

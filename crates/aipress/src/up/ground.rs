@@ -22,6 +22,7 @@ use crate::core;
 use crate::php_files;
 use crate::settings::Settings;
 use crate::up::units::MASTER_KEY_VARIABLE;
+use crate::wp_cli;
 
 /// What was found and made.
 #[derive(Debug, Clone)]
@@ -46,6 +47,9 @@ pub(super) async fn lay(
     settings.wordpress = Some(choose_core(paths, &settings, wordpress, &php).await?);
     settings.save(paths)?;
     php_files::install(&paths.php())?;
+    if let Some(wanted) = &settings.wp_cli {
+        wp_cli::install(paths, wanted)?;
+    }
     if std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
         Sealer::ensure_key_file(&paths.master_key())?;
         own(&paths.master_key(), settings.uids().meta())?;
@@ -69,7 +73,7 @@ fn folders(paths: &DataPaths, settings: &Settings) -> anyhow::Result<()> {
     for dir in [root.to_owned(), paths.run(), paths.shards()] {
         ensure_dir(&dir, me, 0o711)?;
     }
-    for dir in [paths.cores(), paths.cores().join("wordpress"), paths.php()] {
+    for dir in [paths.cores(), paths.cores().join("wordpress"), paths.php(), paths.wp_cli()] {
         ensure_dir(&dir, me, 0o755)?;
     }
     ensure_dir(&paths.logs(), me, 0o700)?;

@@ -13,3 +13,4 @@ pub(crate) mod scope;
 pub(crate) mod secrets;
 pub(crate) mod shard;
 pub(crate) mod tenant;
+pub(crate) mod wp;

@@ -58,6 +58,7 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(schemas::tenant::tenant))
         .routes(routes!(tenants::logs::logs))
+        .routes(routes!(tenants::wp::wp))
         .routes(routes!(shards::list::list))
         .routes(routes!(shards::show::show, shards::update::update))
         .routes(routes!(projects::list::list))

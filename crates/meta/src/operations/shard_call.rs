@@ -13,10 +13,17 @@ use bytes::Bytes;
 use http::Method;
 use http::Request;
 use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Collected;
+use http_body_util::Limited;
+use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::plane::Plane;
+
+/// Largest refusal that is read, in bytes.
+const REFUSAL_MAX: usize = 64 * 1024;
 
 /// Why a shard did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +73,43 @@ async fn call<B: Serialize>(
     timeout: Duration,
 ) -> Result<Bytes, ShardCallError> {
     let endpoint: Endpoint = address.parse()?;
+    let request = request_of(plane, method, path, body)?;
+    let answer = Client::new(endpoint, timeout).call(request).await?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer.into_body());
+    }
+    Err(refused(status.as_u16(), answer.body()))
+}
+
+/// The same, with an answer whose body is the caller's to read; `timeout` is for its head.
+pub(crate) async fn stream<B: Serialize>(
+    plane: &Plane,
+    address: &str,
+    method: Method,
+    path: &str,
+    body: &B,
+    timeout: Duration,
+) -> Result<Incoming, ShardCallError> {
+    let endpoint: Endpoint = address.parse()?;
+    let request = request_of(plane, method, path, body)?;
+    let answer = Client::new(endpoint, timeout).stream(request).await?;
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer.into_body());
+    }
+    let body = Limited::new(answer.into_body(), REFUSAL_MAX).collect();
+    let body = tokio::time::timeout(timeout, body).await;
+    let body = body.ok().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default();
+    Err(refused(status.as_u16(), &body))
+}
+
+fn request_of<B: Serialize>(
+    plane: &Plane,
+    method: Method,
+    path: &str,
+    body: &B,
+) -> Result<Request<Bytes>, ShardCallError> {
     let mut request = Request::builder()
         .method(method)
         .uri(path)
@@ -75,15 +119,13 @@ async fn call<B: Serialize>(
     if let Some(token) = &plane.own_token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
     }
-    let request = request.body(Bytes::from(serde_json::to_vec(body)?))?;
-    let answer = Client::new(endpoint, timeout).call(request).await?;
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer.into_body());
-    }
-    let detail = match serde_json::from_slice::<Problem>(answer.body()) {
+    Ok(request.body(Bytes::from(serde_json::to_vec(body)?))?)
+}
+
+fn refused(status: u16, body: &[u8]) -> ShardCallError {
+    let detail = match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => problem.detail,
-        Err(_) => String::from_utf8_lossy(answer.body()).chars().take(200).collect(),
+        Err(_) => String::from_utf8_lossy(body).chars().take(200).collect(),
     };
-    Err(ShardCallError::Refused { status: status.as_u16(), detail })
+    ShardCallError::Refused { status, detail }
 }

@@ -14,3 +14,4 @@ pub(crate) mod show;
 pub(crate) mod suspend;
 pub(crate) mod undelete;
 pub(crate) mod update;
+pub(crate) mod wp;

@@ -115,6 +115,7 @@ impl Machine {
             slots: 50,
             paths,
             php_dir: "/php".into(),
+            has_wp_cli: false,
             meta: Endpoint::Unix("/nowhere".into()),
             role_token: String::new(),
             control_url: String::new(),

@@ -1,0 +1,176 @@
+//! Commands in a site's sandbox: who may, what is written down of it, and which shard runs it.
+
+use std::time::Duration;
+
+use aipress_api::paths;
+use aipress_api::wp::WpCommand;
+use aipress_store::ShardRecord;
+use aipress_store::TenantRecord;
+use aipress_types::DesiredState;
+use aipress_types::TenantState;
+use http::Method;
+use hyper::body::Incoming;
+
+use crate::app::tenant;
+use crate::change::Change;
+use crate::change::Note;
+use crate::change::Origin;
+use crate::codes;
+use crate::operations::shard_call;
+use crate::operations::shard_call::ShardCallError;
+use crate::plane::Plane;
+use crate::policy::Action;
+use crate::policy::Caller;
+use crate::problem::ApiError;
+
+/// Arguments at most.
+const ARGS_MAX: usize = 256;
+/// Bytes of arguments at most.
+const ARGS_BYTES_MAX: usize = 100 * 1024;
+/// Bytes of input at most; the request's own bound is 1 MiB.
+const INPUT_MAX: usize = 900 * 1024;
+/// Longest time limit, in seconds.
+const TIME_LIMIT_MAX_S: u32 = 3600;
+/// Widths of a terminal.
+const COLUMNS: std::ops::RangeInclusive<u16> = 20..=1000;
+/// How long the shard may take until the answer begins; a command waits 5 s for its turn.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Most of an argument that is written down, in characters.
+const AUDITED_CHARS: usize = 200;
+/// Most arguments that are written down.
+const AUDITED_ARGS: usize = 32;
+/// Word in audit and events.
+const KIND: &str = "tenant.wp";
+/// An option with one of these in its name has a value that nobody writes down.
+const SECRET_WORDS: &[&str] = &["pass", "secret", "token", "key", "auth", "salt"];
+
+/// Runs a command; its output is the body.
+pub(crate) async fn run(
+    plane: &Plane,
+    caller: &Caller,
+    origin: &Origin,
+    id: &str,
+    command: WpCommand,
+) -> Result<Incoming, ApiError> {
+    check(&command)?;
+    let found = tenant::find(plane, caller, Action::TenantWp, id).await?;
+    let shard = serving_shard(plane, &found).await?;
+    // Written before it runs: what is begun is never without a trace.
+    let mut change = Change::begin(plane).await?;
+    let current = tenant::find_in(&mut change, caller, Action::TenantWp, id).await?;
+    if current.uid != found.uid {
+        return Err(ApiError::not_found("tenant", id));
+    }
+    let after = serde_json::json!({
+        "args": audited(&command.args),
+        "timeLimitSeconds": command.time_limit_seconds,
+        "inputBytes": command.input.as_ref().map(String::len),
+    });
+    change
+        .note_tenant(origin, &current, Note { action: KIND, before: None, after: Some(after) })
+        .await?;
+    change.commit().await?;
+    let path = format!("{}/{}/wp", paths::SHARD_TENANTS, found.uid);
+    shard_call::stream(plane, &shard.address, Method::POST, &path, &command, TIMEOUT)
+        .await
+        .map_err(|error| refused(&found, &error))
+}
+
+fn check(command: &WpCommand) -> Result<(), ApiError> {
+    let args = &command.args;
+    let bytes: usize = args.iter().map(String::len).sum();
+    if args.is_empty() || args.len() > ARGS_MAX || bytes > ARGS_BYTES_MAX {
+        return Err(ApiError::field(
+            "/args",
+            format!("a command has 1 to {ARGS_MAX} arguments of {ARGS_BYTES_MAX} bytes in all"),
+        ));
+    }
+    if args.iter().any(|arg| arg.contains('\0')) {
+        return Err(ApiError::field("/args", "an argument has no zero byte"));
+    }
+    let seconds = command.time_limit_seconds;
+    if seconds.is_some_and(|seconds| seconds == 0 || seconds > TIME_LIMIT_MAX_S) {
+        return Err(ApiError::field(
+            "/timeLimitSeconds",
+            format!("a time limit is 1 to {TIME_LIMIT_MAX_S} seconds"),
+        ));
+    }
+    if command.input.as_ref().is_some_and(|input| input.len() > INPUT_MAX) {
+        return Err(ApiError::field("/input", format!("input has at most {INPUT_MAX} bytes")));
+    }
+    if command.columns.is_some_and(|columns| !COLUMNS.contains(&columns)) {
+        return Err(ApiError::field("/columns", "a terminal has 20 to 1000 columns"));
+    }
+    Ok(())
+}
+
+/// Arguments as they are written down: values of options that sound like a secret are not.
+fn audited(args: &[String]) -> Vec<String> {
+    let shown = args.iter().take(AUDITED_ARGS).map(|arg| {
+        let secret =
+            arg.strip_prefix("--").and_then(|option| option.split_once('=')).filter(|(name, _)| {
+                SECRET_WORDS.iter().any(|word| name.to_ascii_lowercase().contains(word))
+            });
+        match secret {
+            Some((name, _)) => format!("--{name}=…"),
+            None => arg.chars().take(AUDITED_CHARS).collect(),
+        }
+    });
+    let mut shown: Vec<String> = shown.collect();
+    if args.len() > AUDITED_ARGS {
+        shown.push(format!("… and {} more", args.len() - AUDITED_ARGS));
+    }
+    shown
+}
+
+/// The shard that serves a tenant; refuses one that is not active.
+pub(crate) async fn serving_shard(
+    plane: &Plane,
+    tenant: &TenantRecord,
+) -> Result<ShardRecord, ApiError> {
+    if tenant.state != TenantState::Active || tenant.desired != DesiredState::Active {
+        return Err(ApiError::new(
+            &codes::INVALID_STATE,
+            format!("`{}` is {}: commands run in active sites only", tenant.name, tenant.state),
+        ));
+    }
+    let shard = match tenant.shard {
+        Some(id) => plane.store.shard_fetch(id).await?,
+        None => None,
+    };
+    shard.ok_or_else(|| ApiError::new(&codes::SHARD_UNAVAILABLE, "the site has no shard"))
+}
+
+/// A shard's refusal of something that runs in a site, in the public API's codes.
+pub(crate) fn refused(tenant: &TenantRecord, error: &ShardCallError) -> ApiError {
+    tracing::warn!(tenant.uid = %tenant.uid, %error, "a command was refused");
+    match error {
+        ShardCallError::Refused { status: 429, detail } => {
+            ApiError::new(&codes::TOO_MANY_COMMANDS, detail.clone())
+                .with_header(http::header::RETRY_AFTER, "5")
+        }
+        ShardCallError::Refused { status: 422, detail } => ApiError::field("/args", detail.clone()),
+        ShardCallError::Refused { status: 404 | 409, detail } => {
+            ApiError::new(&codes::INVALID_STATE, format!("`{}`: {detail}", tenant.name))
+        }
+        _ => ApiError::new(
+            &codes::SHARD_UNAVAILABLE,
+            format!("the shard of `{}` does not answer: try again in a moment", tenant.name),
+        )
+        .with_header(http::header::RETRY_AFTER, "2"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_arguments_are_not_written_down() {
+        let args = ["user", "create", "a", "--user_pass=x=y", "--API-Key=1", "--role=editor"];
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let shown = audited(&args);
+        assert_eq!(&shown[3..], ["--user_pass=…", "--API-Key=…", "--role=editor"]);
+        assert_eq!(audited(&vec!["x".repeat(500); 40]).len(), 33);
+    }
+}

@@ -1,0 +1,67 @@
+//! `POST /v1/tenants/{id}/wp`: a command in the site's sandbox, its output streamed.
+
+use std::sync::Arc;
+
+use aipress_api::wp::NDJSON;
+use aipress_api::wp::WpCommand;
+use aipress_api::wp::WpLine;
+use axum::body::Body;
+use axum::extract::Extension;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use futures_util::StreamExt;
+use http::header;
+
+use crate::app;
+use crate::change::Origin;
+use crate::http::call;
+use crate::http::envelope::RequestId;
+use crate::http::json;
+use crate::plane::Plane;
+use crate::policy::Caller;
+use crate::problem::ApiError;
+
+/// Run a `wp` command in the site's sandbox.
+///
+/// It runs as the site's own Unix user: by wp-cli where the platform has its archive, else by the
+/// platform's own agent, which knows the everyday commands (`help` lists them). The answer is
+/// streamed, a JSON object a line: pieces of output as they come, and how it ended at last. Empty
+/// lines only say that it still runs. Whoever ends the request ends the command. Not idempotent:
+/// an `Idempotency-Key` changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{id}/wp",
+    tag = "tenants",
+    operation_id = "tenant_wp",
+    params(("id" = String, Path, description = "Name or uid")),
+    request_body = WpCommand,
+    responses((
+        status = 200, description = "Lines of output, then the end", body = WpLine,
+        content_type = "application/x-ndjson",
+    ))
+)]
+pub(crate) async fn wp(
+    State(plane): State<Arc<Plane>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    request_id: Option<Extension<RequestId>>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let body = call::read(body).await?;
+    let command: WpCommand = json::decode(&body)?;
+    let permit = plane.streams.open(&caller)?;
+    let origin =
+        Origin { actor: caller.actor(), request_id: request_id.map(|Extension(RequestId(id))| id) };
+    let answer = app::wp::run(&plane, &caller, &origin, &id, command).await?;
+    let lines = http_body_util::BodyDataStream::new(answer).map(move |piece| {
+        // Counted for as long as the answer is read.
+        let _ = &permit;
+        piece
+    });
+    let mut response = ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response();
+    // Tells nginx and the like not to collect the stream.
+    response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
+    Ok(response)
+}
