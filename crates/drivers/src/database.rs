@@ -216,6 +216,21 @@ pub trait Database: Send + Sync {
     /// Removes user, database and record for good. `Kept` when there was nothing.
     async fn erase(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
 
+    /// Keeps a copy of a site's database on the server, out of the tenant's reach; a complete one
+    /// that is there is kept as it is. Nobody must write to the site meanwhile. Drop it when it is
+    /// no longer needed: it takes as much room as the site.
+    ///
+    /// # Errors
+    /// `Conflict` for a database that a copy of its tables would not be all of.
+    async fn snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Puts the copy in the place of the site's tables and ends it; goes on where it was
+    /// interrupted. `Kept` when there is none: it was restored or dropped before.
+    async fn restore_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// Removes the copy; `Kept` when there is none.
+    async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
     /// Everything that exists but for MariaDB's own.
     async fn inventory(&self) -> Result<Vec<DbObject>, DriverError>;
 }

@@ -32,6 +32,10 @@ pub(crate) struct State {
 struct Site {
     state: SiteState,
     user: Option<User>,
+    /// Stands for all its rows.
+    version: u32,
+    /// The version that a copy has.
+    snapshot: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,11 @@ impl State {
         self.interrupt = true;
     }
 
+    /// What stands for a site's rows, to be looked at and changed as its PHP would.
+    pub(crate) fn version_mut(&mut self, uid: TenantUid) -> Option<&mut u32> {
+        self.sites.get_mut(&uid).map(|site| &mut site.version)
+    }
+
     /// Whether a site's user may sign in with a password.
     pub(crate) fn accepts(&self, uid: TenantUid, password: &Secret) -> bool {
         self.sites
@@ -64,7 +73,7 @@ impl State {
         let interrupted = std::mem::take(&mut self.interrupt);
         let what = || format!("ensure database {}", site.name);
         match self.sites.get_mut(&site.uid) {
-            Some(Site { state: SiteState::Ready, user }) => match user {
+            Some(Site { state: SiteState::Ready, user, .. }) => match user {
                 Some(user) if user.passwords.contains(&site.password) => Ok(Ensured::Kept),
                 Some(user) => {
                     user.passwords = vec![site.password.clone()];
@@ -91,7 +100,7 @@ impl State {
                 }
                 let state = if interrupted { SiteState::Making } else { SiteState::Ready };
                 let user = Some(User::new(&site.password));
-                self.sites.insert(site.uid, Site { state, user });
+                self.sites.insert(site.uid, Site { state, user, version: 0, snapshot: None });
                 Ok(Ensured::Created)
             }
         }
@@ -150,6 +159,10 @@ impl State {
             let object = |kind, name, locked| DbObject { kind, name, owner: owner.clone(), locked };
             objects.push(object(DbObjectKind::Record, handle.clone(), false));
             objects.push(object(DbObjectKind::Database, handle.clone(), false));
+            if site.snapshot.is_some() {
+                let name = format!("aipress_snap_{}", uid.0.simple());
+                objects.push(object(DbObjectKind::Database, name, false));
+            }
             if let Some(user) = &site.user {
                 let name = format!("{handle}@localhost");
                 let right = format!("{name} ON {}", handle.replace('_', "\\_"));
@@ -261,6 +274,42 @@ impl Database for SimWorld {
         self.call("database.erase", |world| {
             let there = world.database.sites.remove(&uid).is_some();
             Ok(if there { Ensured::Repaired } else { Ensured::Kept })
+        })
+        .await
+    }
+
+    async fn snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.call("database.snapshot", |world| {
+            let Some(site) = world.database.sites.get_mut(&uid) else {
+                return Err(DriverError::conflict("keep a copy", "there is no such database"));
+            };
+            if site.snapshot.is_some() {
+                return Ok(Ensured::Kept);
+            }
+            site.snapshot = Some(site.version);
+            Ok(Ensured::Created)
+        })
+        .await
+    }
+
+    async fn restore_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.call("database.restore_snapshot", |world| {
+            let found = world.database.sites.get_mut(&uid);
+            let Some((site, version)) =
+                found.and_then(|site| site.snapshot.take().map(|version| (site, version)))
+            else {
+                return Ok(Ensured::Kept);
+            };
+            site.version = version;
+            Ok(Ensured::Repaired)
+        })
+        .await
+    }
+
+    async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.call("database.drop_snapshot", |world| {
+            let found = world.database.sites.get_mut(&uid).and_then(|site| site.snapshot.take());
+            Ok(if found.is_some() { Ensured::Repaired } else { Ensured::Kept })
         })
         .await
     }

@@ -131,6 +131,18 @@ impl SimWorld {
         self.lock().commands.clone()
     }
 
+    /// What stands for the rows of a site's database; `None` without one.
+    pub fn database_version(&self, uid: TenantUid) -> Option<u32> {
+        self.lock().database.version_mut(uid).copied()
+    }
+
+    /// Changes the rows of a site's database, as its PHP would.
+    pub fn set_database_version(&self, uid: TenantUid, version: u32) {
+        if let Some(found) = self.lock().database.version_mut(uid) {
+            *found = version;
+        }
+    }
+
     /// What PHP would read in a slot.
     pub fn site_config(&self, slot: Slot) -> Option<SiteConfig> {
         self.lock().files.config(slot).cloned()

@@ -47,6 +47,28 @@ async fn objects(drivers: &Drivers, uid: TenantUid) -> Vec<(DbObjectKind, SiteSt
         .collect()
 }
 
+/// A copy is there once, is explained, and is gone after it was put back or dropped.
+async fn snapshots(drivers: &Drivers, uid: TenantUid) {
+    let database = &drivers.database;
+    let databases = async || {
+        let all = objects(drivers, uid).await;
+        all.iter().filter(|(kind, _)| *kind == DbObjectKind::Database).count()
+    };
+    assert_eq!(database.drop_snapshot(uid).await.unwrap(), Ensured::Kept);
+    assert_eq!(database.restore_snapshot(uid).await.unwrap(), Ensured::Kept);
+    assert_eq!(database.snapshot(uid).await.unwrap(), Ensured::Created);
+    assert_eq!(database.snapshot(uid).await.unwrap(), Ensured::Kept);
+    assert_eq!(databases().await, 2);
+    assert_eq!(database.drop_snapshot(uid).await.unwrap(), Ensured::Repaired);
+    assert_eq!(databases().await, 1);
+    assert_eq!(database.snapshot(uid).await.unwrap(), Ensured::Created);
+    assert_eq!(database.restore_snapshot(uid).await.unwrap(), Ensured::Repaired);
+    assert_eq!(database.restore_snapshot(uid).await.unwrap(), Ensured::Kept);
+    assert_eq!(databases().await, 1);
+    // Erasing takes it along.
+    assert_eq!(database.snapshot(uid).await.unwrap(), Ensured::Created);
+}
+
 async fn is_locked(drivers: &Drivers, uid: TenantUid) -> bool {
     let all = drivers.database.inventory().await.unwrap();
     all.iter().any(|object| {
@@ -81,6 +103,7 @@ pub(crate) async fn database(drivers: &Drivers, template: &dyn TemplateSource) {
 
     passwords(drivers, &site).await;
     aside(drivers, &site).await;
+    snapshots(drivers, site.uid).await;
 
     assert_eq!(database.erase(site.uid).await.unwrap(), Ensured::Repaired);
     assert_eq!(database.erase(site.uid).await.unwrap(), Ensured::Kept);

@@ -7,6 +7,7 @@ use aipress_drivers::DbOwner;
 use aipress_drivers::Ensured;
 use aipress_drivers::SiteDatabase;
 use aipress_types::Secret;
+use sqlx::AssertSqlSafe;
 use sqlx::Connection;
 use sqlx::Row;
 
@@ -358,4 +359,72 @@ async fn an_interrupted_first_start_begins_again_and_a_lost_account_heals() {
     assert!(error.is_retryable() && error.to_string().contains("restart"), "{error}");
     machine.kill("mariadb");
     machine.start_mariadb().await;
+}
+
+/// What a restore must bring back, byte for byte.
+async fn contents(machine: &Machine, site: &SiteDatabase) -> Vec<String> {
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("USE {}", site.name))).execute(&mut session).await.unwrap();
+    let tables: Vec<String> =
+        sqlx::query_scalar("SHOW TABLES").fetch_all(&mut session).await.unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let query = format!("SHOW CREATE TABLE `{table}`");
+        let (_, definition): (String, String) =
+            sqlx::query_as(AssertSqlSafe(query)).fetch_one(&mut session).await.unwrap();
+        let query = format!("CHECKSUM TABLE `{table}`");
+        let (_, sum): (String, Option<i64>) =
+            sqlx::query_as(AssertSqlSafe(query)).fetch_one(&mut session).await.unwrap();
+        found.push(format!("{definition} {sum:?}"));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_copy_brings_back_all_that_an_upgrade_changed_and_goes_on_where_it_was_killed() {
+    let machine = shared_mariadb().await;
+    let database = machine.drivers().database;
+    let site = site();
+    database.ensure_site(&site, CORE, &conformance::who("copied")).await.unwrap();
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    let make = "CREATE TABLE parent (id INT PRIMARY KEY AUTO_INCREMENT, t TEXT, \
+                twice INT AS (id * 2) STORED, FULLTEXT KEY words (t)); \
+                CREATE TABLE child (id INT, CONSTRAINT fk FOREIGN KEY (id) REFERENCES parent (id)); \
+                INSERT INTO parent (id, t) VALUES (0, 'zero; id'), (7, 'seven'); \
+                INSERT INTO child VALUES (7);";
+    let sql = format!("SET sql_mode='NO_AUTO_VALUE_ON_ZERO';USE {};{make}", site.name);
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut session).await.unwrap();
+    let before = contents(&machine, &site).await;
+    database.snapshot(site.uid).await.unwrap();
+    assert_eq!(contents(&machine, &site).await, before, "a copy changes nothing");
+    let upgrade = "ALTER TABLE wp_options ADD COLUMN extra INT, DROP COLUMN autoload; \
+                   DELETE FROM wp_users; DROP TABLE child; DROP TABLE parent; \
+                   CREATE TABLE wp_new (id INT)";
+    sqlx::raw_sql(upgrade).execute(&mut session).await.unwrap();
+
+    // Killed after the first table: the record says so, and the rest is still in the copy.
+    let mut admin = machine.admin().await;
+    let copy = format!("aipress_snap_{}", site.uid.0.simple());
+    let half = format!(
+        "UPDATE aipress.snapshots SET state='restoring' WHERE db='{copy}'; \
+         SET foreign_key_checks=0; RENAME TABLE {copy}.child TO {}.child; \
+         DROP TABLE {}.wp_options",
+        site.name, site.name
+    );
+    sqlx::raw_sql(AssertSqlSafe(half)).execute(&mut admin).await.unwrap();
+    assert!(database.drop_snapshot(site.uid).await.is_err(), "half of the site is in it");
+    database.restore_snapshot(site.uid).await.unwrap();
+    assert_eq!(contents(&machine, &site).await, before);
+    let refused =
+        sqlx::raw_sql(AssertSqlSafe(format!("INSERT INTO {}.child VALUES (9)", site.name)));
+    assert!(refused.execute(&mut session).await.is_err(), "its foreign key holds");
+
+    let trigger = format!(
+        "CREATE TRIGGER {0}.t BEFORE INSERT ON {0}.child FOR EACH ROW SET NEW.id = 7",
+        site.name
+    );
+    sqlx::raw_sql(AssertSqlSafe(trigger)).execute(&mut admin).await.unwrap();
+    let refused = database.snapshot(site.uid).await.unwrap_err();
+    assert!(refused.to_string().contains("triggers"), "{refused}");
+    database.erase(site.uid).await.unwrap();
 }

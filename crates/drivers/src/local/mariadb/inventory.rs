@@ -9,6 +9,7 @@ use super::account;
 use super::record;
 use super::record::RECORD_DATABASE;
 use super::server::ADMIN_USER;
+use super::snapshot;
 use super::sql_error;
 use super::template::INSTALLER_USER;
 use crate::database::DbObject;
@@ -87,11 +88,20 @@ async fn owners(session: &mut MySqlConnection) -> Result<Owners, DriverError> {
     .map_err(|error| sql_error(what, error))?;
     let mut databases: HashMap<String, DbOwner> =
         copies.into_iter().map(|(db, version)| (db, DbOwner::Template(version))).collect();
+    let snapshots = snapshot::list(session).await?;
     databases.insert(RECORD_DATABASE.to_owned(), DbOwner::Platform);
-    let sites = sites
+    let sites: HashMap<TenantUid, SiteState> = sites
         .into_iter()
         .filter_map(|(uid, state)| Some((uid.parse().ok()?, SiteState::parse(&state)?)))
         .collect();
+    for (db, uid) in snapshots {
+        let Ok(uid) = uid.parse() else { continue };
+        let owner = match sites.get(&uid) {
+            Some(state) => DbOwner::Site(uid, *state),
+            None => DbOwner::Unrecorded(uid),
+        };
+        databases.insert(db, owner);
+    }
     Ok(Owners { sites, databases })
 }
 

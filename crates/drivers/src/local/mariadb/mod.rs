@@ -10,6 +10,7 @@ mod personalize;
 mod record;
 mod server;
 mod site;
+mod snapshot;
 mod spare;
 mod template;
 
@@ -48,6 +49,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const HEALTH_LIMIT: Duration = Duration::from_secs(1);
 /// A clone takes 50 ms on a quiet disk and a second on a very busy one.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// A copy of all rows of a site: some 20 MB a second on a slow disk make 36 GB.
+const COPY_LIMIT: Duration = Duration::from_secs(1800);
 
 /// The shard's MariaDB.
 #[derive(Debug)]
@@ -249,6 +252,27 @@ impl Database for MariaDb {
     async fn erase(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.within("erase database", CALL_LIMIT, async move |mut session| {
             site::erase(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.within("keep a copy of a database", COPY_LIMIT, async move |mut session| {
+            snapshot::make(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn restore_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.within("put a database back", COPY_LIMIT, async move |mut session| {
+            snapshot::restore(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        self.within("remove a database's copy", CALL_LIMIT, async move |mut session| {
+            snapshot::remove(&mut session, uid).await
         })
         .await
     }

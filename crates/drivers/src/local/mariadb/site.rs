@@ -15,6 +15,7 @@ use super::names::literal;
 use super::names::password_hash;
 use super::personalize;
 use super::record;
+use super::snapshot;
 use super::spare;
 use super::sql_error;
 use super::template;
@@ -249,6 +250,8 @@ pub(crate) async fn erase(
     }
     let user = account::remove(session, uid).await?;
     let database = record::has_database(session, &tenant_handle(uid)).await?;
+    let copies = snapshot::erase_statements(session, uid).await?;
+    execute(session, &what, &copies).await?;
     if state.is_none() && !user && !database {
         return Ok(Ensured::Kept);
     }
