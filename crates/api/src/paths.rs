@@ -2,6 +2,8 @@
 
 /// Tenants: `POST`, `GET`; one of them below.
 pub const TENANTS: &str = "/v1/tenants";
+/// Plans.
+pub const PLANS: &str = "/v1/plans";
 /// JSON Schemas of documents.
 pub const SCHEMAS: &str = "/v1/schemas";
 /// Shards.

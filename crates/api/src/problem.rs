@@ -4,6 +4,8 @@ use aipress_types::FieldError;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::plan::PlanView;
+
 /// Media type of [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -28,6 +30,9 @@ pub struct Problem {
     /// Complaints about single fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The plan that takes the place of one that is stale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<PlanView>>,
     /// Id of the request, as in the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -49,6 +54,7 @@ impl Problem {
             detail: detail.into(),
             instance: None,
             errors: Vec::new(),
+            plan: None,
             request_id: None,
         }
     }

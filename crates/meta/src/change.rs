@@ -16,6 +16,8 @@ use aipress_types::TenantUid;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::app::plan::planner::Noted;
+use crate::metrics::OperationLabels;
 use crate::plane::Plane;
 
 /// On whose word a change happens.
@@ -41,6 +43,10 @@ pub(crate) struct Change<'p> {
     pub(crate) txn: Txn,
     /// The one time of everything in this change.
     pub(crate) now: OffsetDateTime,
+    /// What was noted, for a plan.
+    pub(crate) noted: Vec<Noted>,
+    /// Metrics of operations that ended, counted once that is so.
+    pub(crate) ended: Vec<(OperationLabels, f64)>,
     route_seq: Option<u64>,
     operations: Vec<OperationId>,
     pushes: Vec<TenantUid>,
@@ -67,6 +73,8 @@ impl<'p> Change<'p> {
             txn,
             // Read under the lock, so that times of changes are in the order of commits.
             now: plane.clock.now(),
+            noted: Vec::new(),
+            ended: Vec::new(),
             route_seq: None,
             operations: Vec::new(),
             pushes: Vec::new(),
@@ -81,6 +89,13 @@ impl<'p> Change<'p> {
         tenant: &TenantRecord,
         note: Note<'_>,
     ) -> Result<(), StoreError> {
+        self.noted.push(Noted {
+            action: note.action.to_owned(),
+            kind: "tenant",
+            name: tenant.name.to_string(),
+            before: note.before.clone(),
+            after: note.after.clone(),
+        });
         self.txn
             .audit_append(&AuditInsert {
                 at: self.now,
@@ -133,6 +148,13 @@ impl<'p> Change<'p> {
         note: Note<'_>,
     ) -> Result<(), StoreError> {
         let data = note.after.clone().unwrap_or(Value::Null);
+        self.noted.push(Noted {
+            action: note.action.to_owned(),
+            kind: "shard",
+            name: shard.to_string(),
+            before: note.before.clone(),
+            after: note.after.clone(),
+        });
         self.txn
             .audit_append(&AuditInsert {
                 at: self.now,
@@ -216,6 +238,10 @@ impl<'p> Change<'p> {
     /// Makes it durable, then tells whom it concerns.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.txn.commit().await?;
+        for (labels, seconds) in self.ended {
+            self.plane.metrics.operation_seconds.get_or_create(&labels).observe(seconds);
+            self.plane.metrics.operations.get_or_create(&labels).inc();
+        }
         let signals = &self.plane.signals;
         if let Some(seq) = self.route_seq {
             // Sends even when the number did not grow: waiters look by themselves.

@@ -51,12 +51,18 @@ codes! {
     NO_CAPACITY = 409 "no_capacity" "no room for another site";
     /// The same `Idempotency-Key` is being worked on.
     IDEMPOTENCY_IN_FLIGHT = 409 "idempotency_in_flight" "the same request is still under way";
+    /// The plan is over; `plan` has a new one.
+    PLAN_EXPIRED = 409 "plan_expired" "the plan is over";
+    /// What the plan was made from has changed; `plan` has a new one where one can be made.
+    PLAN_STALE = 409 "plan_stale" "the plan does not fit any more";
     /// A role speaks another version of the protocol.
     PROTOCOL_MISMATCH = 409 "protocol_mismatch" "roles of different versions";
     /// `If-Match` names another version of the resource than the current one.
     ETAG_MISMATCH = 412 "etag_mismatch" "it was changed meanwhile";
     /// Events behind the cursor are not kept any more.
     CURSOR_EXPIRED = 410 "cursor_expired" "the cursor is too old";
+    /// The change can't be planned.
+    NO_DRY_RUN = 422 "no_dry_run" "there is no dry run for this yet";
     /// The body is larger than the API takes.
     BODY_TOO_LARGE = 413 "body_too_large" "the body is too large";
     /// The body is not `application/json`.

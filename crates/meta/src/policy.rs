@@ -33,6 +33,9 @@ pub(crate) enum Action {
     MetricsRead,
     OperationList,
     OperationRead,
+    PlanApply,
+    PlanCreate,
+    PlanRead,
     ProjectList,
     ShardList,
     ShardRead,
@@ -109,6 +112,9 @@ pub(crate) fn authorize(
                 | Action::OperationList
                 | Action::EventList
                 | Action::AuditList
+                | Action::PlanApply
+                | Action::PlanCreate
+                | Action::PlanRead
                     if caller.user.role == MEMBER =>
                 {
                     Ok(())

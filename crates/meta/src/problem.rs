@@ -1,5 +1,6 @@
 //! The one error of handlers and rules: a problem (RFC 9457) with the headers that go with it.
 
+use aipress_api::PlanView;
 use aipress_api::Problem;
 use aipress_store::StoreError;
 use aipress_types::FieldError;
@@ -9,6 +10,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header;
+use serde_json::Value;
 
 use crate::codes;
 use crate::codes::Code;
@@ -81,6 +83,34 @@ impl ApiError {
             self.headers.push((name, value));
         }
         self
+    }
+
+    /// With the plan to apply instead.
+    pub(crate) fn with_plan(mut self, plan: PlanView) -> Self {
+        self.problem.plan = Some(Box::new(plan));
+        self
+    }
+
+    /// The problem that came as a body, from within.
+    pub(crate) fn of_body(body: &Value) -> Self {
+        match serde_json::from_value::<Problem>(body.clone()) {
+            Ok(problem) => Self { problem: Box::new(problem), headers: Vec::new() },
+            Err(error) => Self::internal("a refusal from within", &error),
+        }
+    }
+
+    /// What went wrong this time.
+    pub(crate) fn detail(&self) -> &str {
+        &self.problem.detail
+    }
+
+    /// The complaints as of a part of something larger: pointers below `base`.
+    pub(crate) fn below(&self, base: &str) -> Vec<FieldError> {
+        if self.problem.errors.is_empty() {
+            return vec![FieldError::new(base, self.problem.detail.clone())];
+        }
+        let errors = self.problem.errors.iter();
+        errors.map(|e| FieldError::new(format!("{base}{}", e.pointer), e.detail.clone())).collect()
     }
 
     /// The complaints about fields.

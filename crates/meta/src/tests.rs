@@ -17,4 +17,5 @@ mod openapi;
 mod operations;
 mod placement;
 mod plane;
+mod plans;
 mod shard;

@@ -162,12 +162,9 @@ pub(crate) async fn end(
         OperationOutcome::Failed(_) => "failed",
         OperationOutcome::Canceled(_) => "superseded",
     };
-    // Counted before the commit: one that is rolled back is counted again, which a counter of
-    // attempts that are this rare can bear.
     let labels = OperationLabels { kind: operation.kind.clone(), outcome: word.to_owned() };
     let seconds = (now - operation.created_at).as_seconds_f64();
-    change.plane.metrics.operation_seconds.get_or_create(&labels).observe(seconds);
-    change.plane.metrics.operations.get_or_create(&labels).inc();
+    change.ended.push((labels, seconds));
     record_event(change, operation.id, EVENT_STATE).await?;
     tell(change, operation.id, &format!("operation.{word}")).await
 }

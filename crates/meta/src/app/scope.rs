@@ -2,6 +2,8 @@
 //! together with it.
 
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use aipress_kit::faults;
 use aipress_store::IdempotencyClaim;
@@ -10,6 +12,7 @@ use aipress_types::OperationId;
 use aipress_types::TenantUid;
 use serde_json::Value;
 
+use crate::app::plan::planner::Noted;
 use crate::change::Change;
 use crate::change::Origin;
 use crate::plane::Plane;
@@ -34,6 +37,8 @@ pub(crate) struct Scope {
     pub(crate) origin: Origin,
     pub(crate) if_match: Option<IfMatch>,
     pub(crate) claim: Option<IdempotencyClaim>,
+    /// Where a dry run leaves what it would have done; `None` for the real thing.
+    pub(crate) dry_run: Option<Mutex<Vec<Noted>>>,
 }
 
 /// What a mutation is answered with.
@@ -69,6 +74,11 @@ impl Scope {
         mut change: Change<'_>,
         answer: &Answer,
     ) -> Result<(), ApiError> {
+        if let Some(noted) = &self.dry_run {
+            // Dropped without a commit: all of it is rolled back.
+            noted.lock().unwrap_or_else(PoisonError::into_inner).append(&mut change.noted);
+            return Ok(());
+        }
         if let Some(claim) = &self.claim {
             let finish = IdempotencyFinish {
                 status: answer.status,

@@ -13,6 +13,7 @@ use time::Duration;
 
 use crate::admin_token::TOKEN_PREFIX;
 use crate::admin_token::hash;
+use crate::http::dispatch::Proven;
 use crate::http::envelope::AccessNote;
 use crate::plane::Plane;
 use crate::policy::Caller;
@@ -28,7 +29,10 @@ impl FromRequestParts<Arc<Plane>> for Caller {
         parts: &mut Parts,
         plane: &Arc<Plane>,
     ) -> Result<Self, Self::Rejection> {
-        let caller = authenticate(plane, &parts.headers).await?;
+        let caller = match parts.extensions.get::<Proven>() {
+            Some(Proven(caller)) => caller.clone(),
+            None => authenticate(plane, &parts.headers).await?,
+        };
         if let Some(note) = parts.extensions.get::<AccessNote>() {
             note.set_caller(caller.actor());
         }

@@ -2,7 +2,10 @@
 //! it is done once, whatever the connection does meanwhile.
 
 use std::future::Future;
+use std::mem;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use aipress_kit::tasks;
@@ -12,6 +15,7 @@ use aipress_store::IdempotencyRequest;
 use axum::body::Body;
 use axum::extract::FromRequest;
 use axum::extract::FromRequestParts;
+use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -19,16 +23,26 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header;
+use http::request::Parts;
 use http_body_util::BodyExt;
+use serde_json::Value;
 use sha2::Digest;
 use sha2::Sha256;
 
+use crate::app::plan;
+use crate::app::plan::coverage;
+use crate::app::plan::planner;
 use crate::app::scope::Answer;
 use crate::app::scope::IfMatch;
 use crate::app::scope::Scope;
+use crate::change::Change;
 use crate::change::Origin;
 use crate::codes;
+use crate::http::dispatch::Proven;
 use crate::http::envelope::RequestId;
+use crate::http::json;
+use crate::http::query::Params;
+use crate::http::query::invalid;
 use crate::http::reply;
 use crate::plane::Plane;
 use crate::policy::Caller;
@@ -56,6 +70,11 @@ pub(crate) struct Call {
     key: Option<String>,
     method: String,
     path: String,
+    /// The path as the API describes it, such as `/v1/tenants/{id}`.
+    route: String,
+    dry_run: bool,
+    /// Whether it comes from within a mutation, which has its place among them already.
+    within: bool,
     body: Bytes,
 }
 
@@ -79,6 +98,9 @@ impl FromRequest<Arc<Plane>> for Call {
             }
         };
         let body = read(body).await?;
+        let dry_run = dry_run(&mut parts, plane).await?;
+        let matched = parts.extensions.get::<MatchedPath>();
+        let route = matched.map_or("", MatchedPath::as_str).to_owned();
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {
@@ -89,6 +111,9 @@ impl FromRequest<Arc<Plane>> for Call {
             key,
             method: parts.method.as_str().to_owned(),
             path,
+            route,
+            dry_run,
+            within: parts.extensions.get::<Proven>().is_some(),
             body,
         })
     }
@@ -102,11 +127,19 @@ impl Call {
         F: FnOnce(Arc<Scope>, Bytes) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Answer, ApiError>> + Send + 'static,
     {
-        let Ok(permit) = Arc::clone(&self.plane.mutations).acquire_owned().await else {
-            return ApiError::new(&codes::INTERNAL, "shutting down").into_response();
+        let permit = match self.within {
+            true => None,
+            false => match Arc::clone(&self.plane.mutations).acquire_owned().await {
+                Ok(permit) => Some(permit),
+                Err(_) => return ApiError::new(&codes::INTERNAL, "shutting down").into_response(),
+            },
         };
         let task = tasks::spawn("mutation", async move {
-            let response = self.claimed(work).await.unwrap_or_else(ApiError::into_response);
+            let done = match self.dry_run {
+                true => self.planned(work).await,
+                false => self.claimed(work).await,
+            };
+            let response = done.unwrap_or_else(ApiError::into_response);
             drop(permit);
             response
         });
@@ -118,6 +151,55 @@ impl Call {
                 ApiError::internal("mutation", &panic).into_response()
             }
         }
+    }
+
+    /// Does `work`, rolls it back and answers with what it would have done.
+    async fn planned<F, Fut>(self, work: F) -> Result<Response, ApiError>
+    where
+        F: FnOnce(Arc<Scope>, Bytes) -> Fut,
+        Fut: Future<Output = Result<Answer, ApiError>>,
+    {
+        let refuse = |why: &str| ApiError::new(&codes::NO_DRY_RUN, why);
+        coverage::planned(&self.method, &self.route).map_err(refuse)?;
+        let body = match self.body.is_empty() {
+            true => Value::Null,
+            false => json::parse(&self.body)?,
+        };
+        let plane = self.plane;
+        let account = self.caller.account.id;
+        let scope = Arc::new(Scope {
+            plane: Arc::clone(&plane),
+            caller: self.caller,
+            origin: self.origin,
+            if_match: self.if_match,
+            claim: None,
+            dry_run: Some(Mutex::default()),
+        });
+        work(Arc::clone(&scope), self.body).await?;
+        let noted = match &scope.dry_run {
+            Some(noted) => mem::take(&mut *noted.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => Vec::new(),
+        };
+        let [noted] = noted.as_slice() else {
+            return Err(refuse("it changes several things at once"));
+        };
+        let path = self.path.split('?').next().unwrap_or_default().to_owned();
+        let request = planner::Request { method: self.method, path, body };
+        let item = planner::item(request, noted)
+            .ok_or_else(|| refuse("nobody can say yet what it would do"))?;
+        let mut change = Change::begin(&plane).await?;
+        let record = plan::record(&scope.origin.actor, account, &[item], change.now)?;
+        plan::keep(&mut change, &record).await?;
+        change.commit().await?;
+        let mut response = reply::ok(&plan::view(&record)?)?;
+        let etag = noted.before.as_ref().and_then(|before| before.get("etag"));
+        if let Some(etag) = etag.and_then(Value::as_str)
+            && let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\""))
+        {
+            // Of what the plan is about.
+            response.headers_mut().insert(header::ETAG, value);
+        }
+        Ok(response)
     }
 
     async fn claimed<F, Fut>(self, work: F) -> Result<Response, ApiError>
@@ -149,6 +231,7 @@ impl Call {
             origin: self.origin,
             if_match: self.if_match,
             claim: claim.clone(),
+            dry_run: None,
         });
         match work(scope, self.body).await {
             Ok(answer) => {
@@ -166,6 +249,16 @@ impl Call {
                 Err(error)
             }
         }
+    }
+}
+
+/// `?dryRun=true`.
+async fn dry_run(parts: &mut Parts, plane: &Arc<Plane>) -> Result<bool, ApiError> {
+    let params = Params::from_request_parts(parts, plane).await?;
+    match params.one("dryRun")? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(invalid("`dryRun` is true or false")),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod authenticate;
 pub(crate) mod call;
 pub(crate) mod cursor;
+pub(crate) mod dispatch;
 pub(crate) mod envelope;
 pub(crate) mod events;
 pub(crate) mod health;
@@ -14,6 +15,7 @@ pub(crate) mod me;
 pub(crate) mod metrics;
 mod openapi;
 pub(crate) mod operations;
+pub(crate) mod plans;
 pub(crate) mod projects;
 pub(crate) mod query;
 pub(crate) mod reply;
@@ -61,6 +63,9 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::wp::wp))
         .routes(routes!(shards::list::list))
         .routes(routes!(shards::show::show, shards::update::update))
+        .routes(routes!(plans::create::create))
+        .routes(routes!(plans::show::show))
+        .routes(routes!(plans::apply::apply))
         .routes(routes!(projects::list::list))
         .routes(routes!(operations::list::list))
         .routes(routes!(operations::show::show))
@@ -76,6 +81,12 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
 pub(crate) fn public_router(plane: Arc<Plane>) -> Router {
     let (router, _) = routes().split_for_parts();
     finished(router, plane)
+}
+
+/// The same for calls from within: what is around every request from outside is around them already.
+pub(crate) fn bare_router(plane: Arc<Plane>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router.fallback(unknown_path).method_not_allowed_fallback(wrong_method).with_state(plane)
 }
 
 /// The calls between roles.

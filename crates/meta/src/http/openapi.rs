@@ -15,12 +15,15 @@ use utoipa::openapi::path::ParameterBuilder;
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::HttpAuthScheme;
 use utoipa::openapi::security::HttpBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::SecurityScheme;
 
+use crate::app::plan::coverage;
 use crate::codes;
 
 /// Name of the security scheme.
@@ -37,6 +40,7 @@ const TOKEN: &str = "token";
     ),
     tags(
         (name = "tenants", description = "Sites"),
+        (name = "plans", description = "What changes would do"),
         (name = "schemas", description = "Forms of documents"),
         (name = "operations", description = "Long-running changes"),
         (name = "events", description = "What happened, as pages and as a stream"),
@@ -72,27 +76,28 @@ pub fn openapi() -> openapi::OpenApi {
     for (path, item) in &mut document.paths.paths {
         // What has an etag.
         let conditional = path.starts_with("/v1/tenants/{id}");
-        for (operation, changes) in operations(item) {
-            complete(operation, changes, conditional);
+        for (method, operation) in operations(item) {
+            let planned = coverage::PLANNED.contains(&(method, path.as_str()));
+            complete(operation, method != "GET", conditional, planned);
         }
     }
     document
 }
 
-/// The operations of a path, and whether each changes something.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool)> {
+/// The operations of a path, by their methods.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
-        (item.get.as_mut(), false),
-        (item.post.as_mut(), true),
-        (item.put.as_mut(), true),
-        (item.patch.as_mut(), true),
-        (item.delete.as_mut(), true),
+        ("GET", item.get.as_mut()),
+        ("POST", item.post.as_mut()),
+        ("PUT", item.put.as_mut()),
+        ("PATCH", item.patch.as_mut()),
+        ("DELETE", item.delete.as_mut()),
     ]
     .into_iter()
-    .filter_map(|(operation, changes)| operation.map(|operation| (operation, changes)))
+    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
 }
 
-fn complete(operation: &mut Operation, changes: bool, conditional: bool) {
+fn complete(operation: &mut Operation, changes: bool, conditional: bool, planned: bool) {
     // What is open says so itself, with an empty requirement.
     if operation.security.is_none() {
         operation.security =
@@ -123,6 +128,9 @@ fn complete(operation: &mut Operation, changes: bool, conditional: bool) {
             );
         }
     }
+    if planned {
+        plannable(operation);
+    }
     let problem = ResponseBuilder::new()
         .description(format!(
             "A problem; its `code` is one of {}",
@@ -136,4 +144,42 @@ fn complete(operation: &mut Operation, changes: bool, conditional: bool) {
         )
         .build();
     operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
+}
+
+/// A change that takes `dryRun`.
+fn plannable(operation: &mut Operation) {
+    operation.parameters.get_or_insert_default().push(
+        ParameterBuilder::new()
+            .name("dryRun")
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .description(Some(
+                "`true`: check everything and change nothing; the answer is 200 with a plan",
+            ))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+            .build()
+            .into(),
+    );
+    let content =
+        ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("PlanView")))).build();
+    let plan = ResponseBuilder::new()
+        .description("With `dryRun=true`: the plan")
+        .content("application/json", content)
+        .build();
+    let answers = &mut operation.responses.responses;
+    answers.entry("200".to_owned()).and_modify(also_a_plan).or_insert(RefOr::T(plan));
+}
+
+/// An answer that is there already may also be a plan.
+fn also_a_plan(response: &mut RefOr<openapi::Response>) {
+    let RefOr::T(response) = response else { return };
+    for content in response.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        if let Some(schema) = content.schema.take() {
+            let either = OneOfBuilder::new()
+                .item(schema)
+                .item(RefOr::Ref(Ref::from_schema_name("PlanView")));
+            content.schema = Some(RefOr::T(Schema::OneOf(either.build())));
+        }
+    }
 }

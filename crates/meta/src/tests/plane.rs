@@ -38,5 +38,6 @@ pub(super) fn scope(plane: &Arc<Plane>, caller: &Caller) -> Scope {
         origin: Origin { actor: caller.actor(), request_id: None },
         if_match: None,
         claim: None,
+        dry_run: None,
     }
 }

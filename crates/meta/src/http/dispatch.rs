@@ -1,0 +1,94 @@
+//! A request to the API from within: plans are made and applied by the very handlers that people
+//! call, as the caller who proved himself already.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::header;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::app::scope::Scope;
+use crate::http::envelope::RequestId;
+use crate::policy::Caller;
+use crate::problem::ApiError;
+use crate::problem::ProblemSlot;
+
+/// Largest answer that is taken over: those of changes are some kilobytes.
+const ANSWER_MAX: usize = 4 * 1024 * 1024;
+
+/// Who sends a request from within. Never from the network: extensions have no form there.
+#[derive(Debug, Clone)]
+pub(crate) struct Proven(pub(crate) Caller);
+
+/// A request from within.
+#[derive(Debug)]
+pub(crate) struct Inner<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// `null` for none.
+    pub(crate) body: &'a Value,
+    pub(crate) dry_run: bool,
+    pub(crate) if_match: Option<&'a str>,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) status: u16,
+    pub(crate) etag: Option<String>,
+    pub(crate) body: Value,
+}
+
+/// Sends it.
+pub(crate) async fn send(scope: &Arc<Scope>, inner: Inner<'_>) -> Result<Done, ApiError> {
+    let query = if inner.dry_run { "?dryRun=true" } else { "" };
+    let mut request = Request::builder().method(inner.method).uri(format!("{}{query}", inner.path));
+    if let Some(etag) = inner.if_match {
+        request = request.header(header::IF_MATCH, format!("\"{etag}\""));
+    }
+    let body = match inner.body {
+        Value::Null => axum::body::Body::empty(),
+        body => {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            axum::body::Body::from(body.to_string())
+        }
+    };
+    let mut request = request
+        .body(body)
+        .map_err(|error| ApiError::field("/path", format!("is no path of the API: {error}")))?;
+    request.extensions_mut().insert(Proven(scope.caller.clone()));
+    if let Some(id) = &scope.origin.request_id {
+        request.extensions_mut().insert(RequestId(id.clone()));
+    }
+    // Boxed: the router's handlers may come back here.
+    let router = super::bare_router(Arc::clone(&scope.plane));
+    let answered = Box::pin(router.oneshot(request)).await;
+    match answered {
+        Ok(response) => taken(response).await,
+        Err(never) => match never {},
+    }
+}
+
+async fn taken(mut response: Response) -> Result<Done, ApiError> {
+    let status = response.status().as_u16();
+    let etag = response
+        .headers()
+        .get(header::ETAG)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.trim_matches('"').to_owned());
+    if let Some(ProblemSlot(problem)) = response.extensions_mut().remove::<ProblemSlot>() {
+        let body = serde_json::to_value(problem)
+            .map_err(|error| ApiError::internal("encode problem", &error))?;
+        return Ok(Done { status, etag, body });
+    }
+    let limited = http_body_util::Limited::new(response.into_body(), ANSWER_MAX);
+    let bytes = match limited.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return Err(ApiError::internal("answer from within", &*error)),
+    };
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Ok(Done { status, etag, body })
+}

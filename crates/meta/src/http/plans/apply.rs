@@ -1,0 +1,34 @@
+//! `POST /v1/plans/{hash}/apply`.
+
+use aipress_api::PlanApplied;
+use axum::extract::Path;
+use axum::response::Response;
+
+use crate::app::plan;
+use crate::http::call::Call;
+use crate::http::json;
+
+/// Apply a plan.
+///
+/// It is planned again first: when what it was made from has changed, or it is over, nothing is done
+/// and the answer is 409 `plan_stale` or `plan_expired`, with the new plan in `plan`. The changes of
+/// a plan of several documents are made one after the other; the first that is refused ends it, and
+/// `complete` is false.
+#[utoipa::path(
+    post,
+    path = "/v1/plans/{hash}/apply",
+    tag = "plans",
+    operation_id = "plan_apply",
+    params(("hash" = String, Path, description = "Hash of the plan")),
+    responses(
+        (status = 200, description = "Done", body = PlanApplied),
+        (status = 202, description = "Recorded and under way", body = PlanApplied),
+    )
+)]
+pub(crate) async fn apply(Path(hash): Path<String>, call: Call) -> Response {
+    call.once(|scope, body| async move {
+        json::decode_nothing(&body)?;
+        plan::apply::apply(&scope, &hash).await
+    })
+    .await
+}
