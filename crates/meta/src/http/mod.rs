@@ -44,23 +44,8 @@ pub use openapi::openapi;
 /// lines as the API.
 fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::with_openapi(openapi::preamble())
-        .routes(routes!(tenants::create::create, tenants::list::list))
-        .routes(routes!(
-            tenants::show::show,
-            tenants::put::put,
-            tenants::update::update,
-            tenants::delete::delete
-        ))
-        .routes(routes!(tenants::document::document))
-        .routes(routes!(tenants::suspend::suspend))
-        .routes(routes!(tenants::resume::resume))
-        .routes(routes!(tenants::undelete::undelete))
-        .routes(routes!(tenants::erase::erase))
-        .routes(routes!(tenants::route::route))
-        .routes(routes!(tenants::login_link::login_link))
+        .merge(tenant_routes())
         .routes(routes!(schemas::tenant::tenant))
-        .routes(routes!(tenants::logs::logs))
-        .routes(routes!(tenants::wp::wp))
         .routes(routes!(shards::list::list))
         .routes(routes!(shards::show::show, shards::update::update))
         .routes(routes!(plans::create::create))
@@ -75,6 +60,27 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(me::show::show))
         .routes(routes!(health::show::show))
         .routes(routes!(metrics::show::show))
+}
+
+/// Those of sites.
+fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::create::create, tenants::list::list))
+        .routes(routes!(
+            tenants::show::show,
+            tenants::put::put,
+            tenants::update::update,
+            tenants::delete::delete
+        ))
+        .routes(routes!(tenants::document::document))
+        .routes(routes!(tenants::suspend::suspend))
+        .routes(routes!(tenants::resume::resume))
+        .routes(routes!(tenants::undelete::undelete))
+        .routes(routes!(tenants::erase::erase))
+        .routes(routes!(tenants::route::route))
+        .routes(routes!(tenants::login_link::login_link))
+        .routes(routes!(tenants::logs::logs))
+        .routes(routes!(tenants::wp::wp))
 }
 
 /// The public API.

@@ -20,6 +20,7 @@ pub(crate) const NOT_PLANNED: &[(&str, &str, &str)] = &[
     ("POST", "/v1/plans", "a plan changes nothing: leave `dryRun` out"),
     ("POST", "/v1/plans/{hash}/apply", "read the plan instead: `GET /v1/plans/{hash}`"),
     ("POST", "/v1/tenants/{id}/login-link", "it changes nothing of the site"),
+    ("POST", "/v1/tenants/{id}/wp", "what a command does is known only once it ran"),
 ];
 
 /// Whether it can be planned; if not, why.
