@@ -45,6 +45,17 @@ pub(crate) struct Settings {
     pub(crate) wp_cli: Option<WpCli>,
     /// InnoDB's buffer pool of each shard's server, in MiB.
     pub(crate) buffer_pool_mib: Option<u32>,
+    /// How webhooks are called.
+    pub(crate) webhooks: WebhookSettings,
+}
+
+/// How webhooks are called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct WebhookSettings {
+    /// Whether they may go to private addresses and by plain `http:`, which lets whoever makes a
+    /// webhook call what only this machine can reach.
+    pub(crate) allow_private: bool,
 }
 
 /// A wp-cli archive: a file of this machine that is taken only when it is the one that is meant.
@@ -70,6 +81,7 @@ impl Default for Settings {
             access_log: true,
             wp_cli: None,
             buffer_pool_mib: None,
+            webhooks: WebhookSettings::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod operations;
 mod platform;
 mod sse;
 mod tenants;
+mod webhooks;
 mod wp;
 
 pub use call::ApiClient;

@@ -21,6 +21,7 @@ pub mod project;
 pub mod route;
 pub mod shard;
 pub mod tenant;
+pub mod webhook;
 pub mod wp;
 
 pub use audit::AuditView;
@@ -59,6 +60,15 @@ pub use tenant::Accepted;
 pub use tenant::TenantCreate;
 pub use tenant::TenantPatch;
 pub use tenant::TenantView;
+pub use webhook::DeliveryAttempt;
+pub use webhook::DeliveryStatus;
+pub use webhook::DeliveryView;
+pub use webhook::WebhookCreate;
+pub use webhook::WebhookPatch;
+pub use webhook::WebhookRotate;
+pub use webhook::WebhookSecretView;
+pub use webhook::WebhookState;
+pub use webhook::WebhookView;
 
 /// Version of the protocol between roles; sent with each call, refused when it differs.
 pub const PROTOCOL: u32 = 1;

@@ -16,6 +16,8 @@ pub const OPERATIONS: &str = "/v1/operations";
 pub const EVENTS: &str = "/v1/events";
 /// Audit rows.
 pub const AUDIT: &str = "/v1/audit";
+/// Webhooks; one of them, its deliveries and verbs below.
+pub const WEBHOOKS: &str = "/v1/webhooks";
 /// Who the caller is.
 pub const ME: &str = "/v1/me";
 /// Health.

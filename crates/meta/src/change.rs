@@ -8,6 +8,7 @@ use aipress_store::RouteState;
 use aipress_store::StoreError;
 use aipress_store::TenantRecord;
 use aipress_store::Txn;
+use aipress_store::WebhookRecord;
 use aipress_types::DesiredState;
 use aipress_types::OperationId;
 use aipress_types::ShardId;
@@ -179,6 +180,46 @@ impl<'p> Change<'p> {
                 tenant: None,
                 shard: Some(shard),
                 account: None,
+                data,
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Writes the audit row and the event of a change of a webhook.
+    pub(crate) async fn note_webhook(
+        &mut self,
+        origin: &Origin,
+        webhook: &WebhookRecord,
+        note: Note<'_>,
+    ) -> Result<(), StoreError> {
+        let data = serde_json::json!({
+            "webhook": webhook.id, "url": webhook.url, "active": webhook.active,
+        });
+        self.txn
+            .audit_append(&AuditInsert {
+                at: self.now,
+                actor: origin.actor.clone(),
+                on_behalf_of: None,
+                action: note.action.to_owned(),
+                resource_kind: "webhook".to_owned(),
+                resource_id: webhook.id.to_string(),
+                resource_name: None,
+                account: Some(webhook.account),
+                request_id: origin.request_id.clone(),
+                before: note.before,
+                after: note.after,
+                reason: None,
+                outcome: "allowed".to_owned(),
+            })
+            .await?;
+        self.txn
+            .event_append(&EventInsert {
+                at: self.now,
+                kind: note.action.to_owned(),
+                tenant: None,
+                shard: None,
+                account: Some(webhook.account),
                 data,
             })
             .await

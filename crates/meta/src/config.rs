@@ -7,6 +7,7 @@ use aipress_kit::listen::Listener;
 use aipress_types::Secret;
 
 use crate::streams::StreamLimits;
+use crate::webhooks::WebhookConfig;
 
 /// Everything that meta needs to run.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct MetaConfig {
     pub admin_token_file: PathBuf,
     /// How many event streams there may be.
     pub streams: StreamLimits,
+    /// How webhooks are called.
+    pub webhooks: WebhookConfig,
     /// The time of day.
     pub clock: Clock,
 }

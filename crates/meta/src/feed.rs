@@ -53,16 +53,25 @@ struct Ring {
 
 /// An event as followers share it.
 #[derive(Debug, Clone)]
-struct Shared {
-    record: Arc<EventRecord>,
-    frame: Bytes,
+pub(crate) struct Shared {
+    /// The event.
+    pub(crate) record: Arc<EventRecord>,
+    /// The same as a server-sent event.
+    pub(crate) frame: Bytes,
+}
+
+impl Shared {
+    fn new(record: EventRecord) -> Self {
+        let frame = frame(&record);
+        Self { record: Arc::new(record), frame }
+    }
 }
 
 /// What a follower gets.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    /// Encoded events that fit, each with its number.
-    pub(crate) frames: Vec<(u64, Bytes)>,
+    /// Events that fit, oldest first.
+    pub(crate) events: Vec<Shared>,
     /// Everything up to here was looked at.
     pub(crate) upto: u64,
 }
@@ -101,32 +110,31 @@ impl Feed {
         let found = events.last().map_or(last, |event| event.id);
         // A page that is not full has seen everything that the ring has.
         let upto = if events.len() < TAKEN { found.max(newest) } else { found };
-        let frames = events.iter().map(|event| (event.id, frame(event))).collect();
-        Ok(Taken { frames, upto })
+        Ok(Taken { events: events.into_iter().map(Shared::new).collect(), upto })
     }
 
     /// What the ring has; the error is the newest number when it does not reach back to `last`.
     fn ring_after(&self, last: u64, filter: &EventFilter) -> Result<Taken, u64> {
         let ring = self.ring.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(newest) = ring.newest else {
-            return Ok(Taken { frames: Vec::new(), upto: last });
+            return Ok(Taken { events: Vec::new(), upto: last });
         };
         if last >= newest {
-            return Ok(Taken { frames: Vec::new(), upto: last });
+            return Ok(Taken { events: Vec::new(), upto: last });
         }
         let oldest = ring.events.front().map_or(newest + 1, |event| event.record.id);
         if last + 1 < oldest {
             return Err(newest);
         }
-        let mut taken = Taken { frames: Vec::new(), upto: last };
+        let mut taken = Taken { events: Vec::new(), upto: last };
         let begin = ring.events.partition_point(|event| event.record.id <= last);
         for event in ring.events.range(begin..) {
-            if taken.frames.len() == TAKEN {
+            if taken.events.len() == TAKEN {
                 return Ok(taken);
             }
             taken.upto = event.record.id;
             if filter.fits(&event.record.event) {
-                taken.frames.push((event.record.id, event.frame.clone()));
+                taken.events.push(event.clone());
             }
         }
         Ok(taken)
@@ -136,9 +144,9 @@ impl Feed {
         let mut ring = self.ring.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for record in events {
             ring.newest = Some(record.id);
-            let frame = frame(&record);
-            ring.bytes += frame.len();
-            ring.events.push_back(Shared { record: Arc::new(record), frame });
+            let event = Shared::new(record);
+            ring.bytes += event.frame.len();
+            ring.events.push_back(event);
         }
         while ring.events.len() > RING_EVENTS || ring.bytes > RING_BYTES {
             let Some(gone) = ring.events.pop_front() else { break };

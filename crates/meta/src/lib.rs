@@ -28,6 +28,7 @@ mod run;
 mod schema;
 mod signals;
 mod streams;
+mod webhooks;
 
 pub use config::Federation;
 pub use config::MasterKey;
@@ -38,6 +39,7 @@ pub use http::openapi;
 pub use run::run;
 pub use schema::tenant_schema;
 pub use streams::StreamLimits;
+pub use webhooks::WebhookConfig;
 
 #[cfg(test)]
 mod tests;

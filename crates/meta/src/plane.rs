@@ -6,12 +6,14 @@ use std::time::Duration;
 use aipress_flow::Backoff;
 use aipress_flow::WorkQueue;
 use aipress_kit::clock::Clock;
+use aipress_kit::http::outgoing::Outgoing;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::seal::Sealer;
 use aipress_store::Store;
 use aipress_types::OperationId;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
+use aipress_types::WebhookId;
 use tokio::sync::Semaphore;
 
 use crate::config::Federation;
@@ -23,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::signals::Signals;
 use crate::streams::StreamLimits;
 use crate::streams::Streams;
+use crate::webhooks::WebhookConfig;
 
 /// Mutations under way at once; more wait. The registry has one writer, so more would only queue
 /// there, against its time-out.
@@ -55,6 +58,11 @@ pub(crate) struct Plane {
     pub(crate) mutations: Arc<Semaphore>,
     /// Event streams that are open.
     pub(crate) streams: Arc<Streams>,
+    /// How webhooks are called, and by what.
+    pub(crate) webhooks: WebhookConfig,
+    pub(crate) outgoing: Outgoing,
+    /// Webhooks that may have something due.
+    pub(crate) deliveries: Arc<WorkQueue<WebhookId>>,
     /// The outbox in memory.
     pub(crate) feed: Feed,
     /// Operations that are followed.
@@ -76,6 +84,7 @@ pub(crate) struct PlaneParts {
     pub(crate) roles: RoleTokens,
     pub(crate) own_token: Option<Secret>,
     pub(crate) streams: StreamLimits,
+    pub(crate) webhooks: WebhookConfig,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -93,6 +102,9 @@ impl Plane {
             signals: Signals::new(),
             streams: Streams::new(parts.streams, &metrics),
             log_streams: Streams::new(LOG_STREAMS, &metrics),
+            outgoing: parts.webhooks.client(),
+            webhooks: parts.webhooks,
+            deliveries: Arc::new(WorkQueue::new(END_BACKOFF)),
             feed: Feed::new(),
             operation_feeds: OperationFeeds::default(),
             metrics,

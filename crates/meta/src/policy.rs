@@ -53,6 +53,14 @@ pub(crate) enum Action {
     TenantUndelete,
     TenantUpdate,
     TenantWp,
+    WebhookCreate,
+    WebhookDelete,
+    WebhookList,
+    WebhookRead,
+    WebhookReplay,
+    WebhookRotateSecret,
+    WebhookTest,
+    WebhookUpdate,
 }
 
 /// On what.
@@ -115,6 +123,7 @@ pub(crate) fn authorize(
                 | Action::PlanApply
                 | Action::PlanCreate
                 | Action::PlanRead
+                | Action::WebhookList
                     if caller.user.role == MEMBER =>
                 {
                     Ok(())

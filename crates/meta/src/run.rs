@@ -57,6 +57,7 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         roles,
         own_token: config.own_token,
         streams: config.streams,
+        webhooks: config.webhooks,
         lifecycle: lifecycle.clone(),
     }));
     let reconcilers = reconcilers::start(&plane);

@@ -57,6 +57,10 @@ uuid_id!(
     AccountId, "account id"
 );
 uuid_id!(
+    /// One event on its way to one webhook.
+    DeliveryId, "delivery id"
+);
+uuid_id!(
     /// A long-running change that somebody may wait for.
     OperationId, "operation id"
 );
@@ -71,6 +75,10 @@ uuid_id!(
 uuid_id!(
     /// A person or machine that signs in.
     UserId, "user id"
+);
+uuid_id!(
+    /// An address that is told of events.
+    WebhookId, "webhook id"
 );
 
 /// A shard: `aipress-shard-001` and so on (three digits, more when needed).

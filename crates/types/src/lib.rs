@@ -15,12 +15,14 @@ pub mod strict;
 pub mod tier;
 
 pub use ids::AccountId;
+pub use ids::DeliveryId;
 pub use ids::OperationId;
 pub use ids::ProjectId;
 pub use ids::ShardId;
 pub use ids::TenantUid;
 pub use ids::TokenId;
 pub use ids::UserId;
+pub use ids::WebhookId;
 pub use intent::ObservedPhase;
 pub use intent::ObservedStep;
 pub use intent::StepState;

@@ -6,6 +6,7 @@ use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
 use aipress_meta::SiteUrls;
 use aipress_meta::StreamLimits;
+use aipress_meta::WebhookConfig;
 use aipress_types::Secret;
 
 use crate::roles::Start;
@@ -36,6 +37,10 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
         },
         admin_token_file: paths.admin_token(),
         streams: StreamLimits::default(),
+        webhooks: WebhookConfig {
+            allow_private: settings.webhooks.allow_private,
+            ..WebhookConfig::default()
+        },
         clock: Clock::system(),
     };
     aipress_meta::run(config, lifecycle).await?;

@@ -14,4 +14,5 @@ pub(crate) mod scope;
 pub(crate) mod secrets;
 pub(crate) mod shard;
 pub(crate) mod tenant;
+pub(crate) mod webhook;
 pub(crate) mod wp;

@@ -23,6 +23,7 @@ pub(crate) mod schemas;
 pub(crate) mod shards;
 pub(crate) mod sse;
 pub(crate) mod tenants;
+pub(crate) mod webhooks;
 
 use std::sync::Arc;
 
@@ -81,6 +82,18 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(tenants::logs::logs))
         .routes(routes!(tenants::wp::wp))
+        .routes(routes!(shards::list::list))
+        .routes(routes!(shards::show::show, shards::update::update))
+        .routes(routes!(projects::list::list))
+        .routes(routes!(operations::list::list))
+        .routes(routes!(operations::show::show))
+        .routes(routes!(operations::events::events))
+        .routes(routes!(audit::list::list))
+        .routes(routes!(events::list::list))
+        .merge(webhooks::routes())
+        .routes(routes!(me::show::show))
+        .routes(routes!(health::show::show))
+        .routes(routes!(metrics::show::show))
 }
 
 /// The public API.

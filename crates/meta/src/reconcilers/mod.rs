@@ -18,6 +18,7 @@ use crate::feed;
 use crate::operations::finish;
 use crate::operations::push;
 use crate::plane::Plane;
+use crate::webhooks;
 
 /// Pushes to shards at once.
 const PUSHERS: usize = 32;
@@ -41,6 +42,7 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
         tasks::spawn("pushes", pushes),
         tasks::spawn("endings", endings),
         tasks::spawn("feed", feed::run(Arc::clone(plane))),
+        tasks::spawn("webhooks", webhooks::run(Arc::clone(plane))),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
         every(plane, "shard-health", Duration::from_secs(2), shard_health::reconcile),

@@ -13,6 +13,8 @@ use crate::plane::Plane;
 const TOMBSTONES_KEPT: Duration = Duration::days(7);
 /// A reader of the outbox that was away for longer starts from what is.
 const EVENTS_KEPT: Duration = Duration::days(30);
+/// The log of deliveries to webhooks.
+const DELIVERIES_KEPT: Duration = Duration::days(30);
 /// Events kept at most, however young: some 500 MB.
 const EVENTS_MAX: u64 = 1_000_000;
 /// Transactions of one run. At 100 changes a second, 60,000 events come between two runs.
@@ -30,8 +32,11 @@ pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
     let routes = change.txn.routes_sweep(now - TOMBSTONES_KEPT).await?;
     let plans = change.txn.plans_sweep(now - PLANS_KEPT, BATCH).await?;
     change.commit().await?;
+    let mut change = Change::begin(&plane).await?;
+    let deliveries = change.txn.deliveries_sweep(now - DELIVERIES_KEPT, BATCH).await?;
+    change.commit().await?;
     let events = events(&plane).await?;
-    tracing::debug!(keys, routes, events, plans, "swept");
+    tracing::debug!(keys, routes, events, deliveries, plans, "swept");
     Ok(())
 }
 

@@ -39,6 +39,7 @@ use crate::MetaConfig;
 use crate::MetaError;
 use crate::SiteUrls;
 use crate::StreamLimits;
+use crate::WebhookConfig;
 use crate::admin_token;
 
 /// When every test begins.
@@ -52,6 +53,8 @@ pub(super) struct Meta {
     pub(super) clock: Clock,
     pub(super) admin: String,
     pub(super) shards: Vec<FakeShard>,
+    /// Of the next start.
+    pub(super) webhooks: WebhookConfig,
     federation: u32,
     lifecycle: Lifecycle,
     task: Option<JoinHandle<Option<Result<(), MetaError>>>>,
@@ -121,6 +124,7 @@ impl Meta {
             clock: Clock::fixed(START),
             admin: String::new(),
             shards: Vec::new(),
+            webhooks: WebhookConfig { allow_private: true, ..WebhookConfig::default() },
             federation,
             lifecycle: Lifecycle::manual(),
             task: None,
@@ -161,6 +165,7 @@ impl Meta {
             },
             admin_token_file: at("admin-token"),
             streams: StreamLimits::default(),
+            webhooks: self.webhooks.clone(),
             clock: self.clock.clone(),
         }
     }

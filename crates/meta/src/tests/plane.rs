@@ -26,6 +26,7 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         roles: RoleTokens::default(),
         own_token: None,
         streams: config.streams,
+        webhooks: config.webhooks,
         lifecycle: Lifecycle::manual(),
     }))
 }

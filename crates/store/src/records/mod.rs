@@ -11,6 +11,7 @@ mod plan;
 mod route;
 mod shard;
 mod tenant;
+mod webhook;
 
 pub use account::*;
 pub use audit::*;
@@ -22,3 +23,4 @@ pub use plan::*;
 pub use route::*;
 pub use shard::*;
 pub use tenant::*;
+pub use webhook::*;

@@ -52,6 +52,10 @@ impl<'r> Columns<'r> {
         self.get(column)
     }
 
+    pub(super) fn blob_or_none(&self, column: &str) -> Result<Option<Vec<u8>>> {
+        self.get(column)
+    }
+
     pub(super) fn flag(&self, column: &str) -> Result<bool> {
         self.get(column)
     }

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0002_metadata_and_lists",
         include_str!("../../migrations/sqlite/0002_metadata_and_lists.sql"),
     ),
+    ("0003_webhooks", include_str!("../../migrations/sqlite/0003_webhooks.sql")),
 ];
 
 /// Applies what is missing.

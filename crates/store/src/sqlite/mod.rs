@@ -29,6 +29,8 @@ mod tenant_rows;
 mod tenants;
 mod tokens;
 mod txn;
+mod webhook_deliveries;
+mod webhooks;
 
 pub use store::Store;
 pub use store::StoreOptions;

@@ -18,3 +18,4 @@ mod routes;
 mod shards;
 mod tenants;
 mod transactions;
+mod webhooks;

@@ -105,7 +105,7 @@ impl Follower {
             };
             let moved = taken.upto > self.last;
             self.last = taken.upto;
-            self.ready.extend(taken.frames.into_iter().map(|(_, frame)| frame));
+            self.ready.extend(taken.events.into_iter().map(|event| event.frame));
             if moved {
                 continue;
             }
