@@ -1,5 +1,6 @@
 //! WordPress core as the shard needs it: which version a tenant runs and where it is.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct ShardCore {
     pub version: String,
     /// Its folder.
     pub dir: PathBuf,
+    /// Version of the database that it works with (`$wp_db_version`); `None` when it does not say.
+    pub db_version: Option<u64>,
     /// What fills a template database of it.
     pub template: Arc<dyn TemplateSource>,
 }
@@ -59,6 +62,30 @@ impl CoreSource for LocalCores {
         aipress_cores::install_config(&core.dir, &self.wp_config).map_err(in_words)?;
         let version = core.manifest.version.to_string();
         let template = (self.template)(&version, core.dir.clone());
-        Ok(ShardCore { version, dir: core.dir, template })
+        let db_version = db_version(&core.dir).await;
+        Ok(ShardCore { version, dir: core.dir, db_version, template })
+    }
+}
+
+/// `$wp_db_version` of a core, as `wp-includes/version.php` assigns it.
+async fn db_version(core_dir: &Path) -> Option<u64> {
+    let text = tokio::fs::read_to_string(core_dir.join("wp-includes/version.php")).await.ok()?;
+    parse_db_version(&text)
+}
+
+fn parse_db_version(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("$wp_db_version"))?;
+    line.trim_start().strip_prefix('=')?.trim().trim_end_matches(';').trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_says_which_databases_it_knows() {
+        let text = "<?php\n/** @global int $wp_db_version */\n$wp_db_version = 60717;\n";
+        assert_eq!(parse_db_version(text), Some(60717));
+        assert_eq!(parse_db_version("<?php $x = 1;"), None);
     }
 }

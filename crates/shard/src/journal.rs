@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use aipress_kit::durable;
 use aipress_kit::seal::SealError;
 use aipress_kit::seal::Sealer;
+use aipress_types::DesiredState;
 use aipress_types::TenantIntent;
 use aipress_types::TenantUid;
 use serde::Deserialize;
 use serde::Serialize;
+
+use crate::smoke::Health;
 
 /// What is kept of one tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,12 @@ pub struct Entry {
     /// Which php-fpm master its visitors meet.
     #[serde(default)]
     pub master: Master,
+    /// Its way to another core, while it is on it.
+    #[serde(default)]
+    pub moving: Option<CoreMove>,
+    /// The core that it does not work with.
+    #[serde(default)]
+    pub refused: Option<RefusedMove>,
 }
 
 /// Which php-fpm master runs a tenant's PHP. Kept, so that none is forgotten while it may run.
@@ -46,7 +55,53 @@ pub enum Master {
     Own,
 }
 
+/// A site on its way from one core to another: where a control plane that was killed goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CoreMove {
+    /// The version that it came from, and goes back to when the other does not work.
+    pub from: String,
+    /// The version that it goes to.
+    pub to: String,
+    /// What was begun.
+    pub phase: MovePhase,
+    /// How the site was before.
+    pub before: Health,
+}
+
+/// How far a move is. Each is written before anything of it is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MovePhase {
+    /// Visitors are kept away and the database is copied; the site is untouched.
+    Begun,
+    /// The copy is whole; the site is being changed.
+    Switching,
+    /// The new version works: what is left is to drop the copy.
+    Settled,
+    /// It does not work, in these words: everything goes back.
+    Back(String),
+}
+
+/// A move that failed or has no way; not tried again until another version is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedMove {
+    /// The version as the spec has it.
+    pub wanted: String,
+    /// Why, for people.
+    pub message: String,
+}
+
 impl Entry {
+    /// Whether its slot's PHP may work for people: it is whole, wanted, and not being changed.
+    pub fn is_served(&self) -> bool {
+        self.built
+            && !self.aside
+            && self.moving.is_none()
+            && self.intent.desired == DesiredState::Active
+    }
+
     /// A tenant of which nothing exists yet.
     pub fn new(intent: TenantIntent) -> Self {
         Self {
@@ -56,6 +111,8 @@ impl Entry {
             built: false,
             aside: false,
             master: Master::Shared,
+            moving: None,
+            refused: None,
         }
     }
 }

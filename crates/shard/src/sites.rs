@@ -19,7 +19,7 @@ pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
     let intent = &entry.intent;
     let slot = entry.slot.and_then(Slot::new)?;
     let state = match intent.desired {
-        DesiredState::Active if entry.built && !entry.aside => SiteState::Serving,
+        DesiredState::Active if entry.is_served() => SiteState::Serving,
         DesiredState::Active => SiteState::Starting,
         DesiredState::Suspended => SiteState::Suspended,
         DesiredState::Deleted | DesiredState::Erased => return None,

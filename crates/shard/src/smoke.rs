@@ -35,6 +35,8 @@ use http::Request;
 use http::header;
 use http_body_util::BodyExt;
 use http_body_util::Full;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::gateway;
 use crate::plane::Plane;
@@ -80,10 +82,10 @@ pub trait Visitor: Send + Sync {
 }
 
 /// One page.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// Its path.
-    pub path: &'static str,
+    pub path: String,
     /// Its status; 0 when no answer came.
     pub status: u16,
     /// What is wrong with it, in words; `None` when nothing is.
@@ -91,7 +93,7 @@ pub struct Page {
 }
 
 /// How a site is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Its pages.
     pub pages: Vec<Page>,
@@ -136,7 +138,7 @@ pub(crate) async fn check(plane: &Plane, uid: TenantUid) -> Health {
     Health { pages }
 }
 
-fn look(path: &'static str, visit: &Visit) -> Page {
+fn look(path: &str, visit: &Visit) -> Page {
     let is_page = visit.status == 200 && visit.content_type.starts_with("text/html");
     let problem = if visit.status == 0 {
         Some("did not answer".to_owned())
@@ -155,7 +157,7 @@ fn look(path: &'static str, visit: &Visit) -> Page {
         Some(fatal) => format!("{problem}: {fatal}"),
         None => problem,
     });
-    Page { path, status: visit.status, problem }
+    Page { path: path.to_owned(), status: visit.status, problem }
 }
 
 fn ends_as_html(body: &[u8]) -> bool {

@@ -59,15 +59,7 @@ impl<'a> Steps<'a> {
     pub(crate) fn begin(plane: &'a Plane, tenant: Tenant, names: &[&str]) -> Self {
         let settled = tenant.converged().then(|| tenant.observed.clone());
         let mut observed = tenant.observed;
-        observed.steps = names
-            .iter()
-            .map(|name| ObservedStep {
-                name: (*name).to_owned(),
-                state: StepState::Pending,
-                duration_ms: 0,
-                message: None,
-            })
-            .collect();
+        observed.steps = names.iter().map(|name| pending(name)).collect();
         observed.phase = ObservedPhase::Converging;
         Self { plane, observed: Mutex::new(observed), settled }
     }
@@ -124,8 +116,14 @@ impl<'a> Steps<'a> {
 
     fn set(&self, name: &str, change: impl FnOnce(&mut ObservedStep)) {
         let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(step) = observed.steps.iter_mut().find(|step| step.name == name) {
-            change(step);
+        match observed.steps.iter_mut().find(|step| step.name == name) {
+            Some(step) => change(step),
+            // One that is not always there, such as those of a move to another core.
+            None => {
+                let mut step = pending(name);
+                change(&mut step);
+                observed.steps.push(step);
+            }
         }
         if self.settled.is_some() {
             return;
@@ -134,4 +132,8 @@ impl<'a> Steps<'a> {
         drop(observed);
         self.plane.tenants.observe(copy);
     }
+}
+
+fn pending(name: &str) -> ObservedStep {
+    ObservedStep { name: name.to_owned(), state: StepState::Pending, duration_ms: 0, message: None }
 }

@@ -18,7 +18,6 @@ use aipress_drivers::ExecExit;
 use aipress_drivers::Program;
 use aipress_drivers::Slot;
 use aipress_kit::tasks;
-use aipress_types::DesiredState;
 use aipress_types::TenantUid;
 use axum::Json;
 use axum::body::Body;
@@ -119,8 +118,7 @@ fn call_of(plane: &Plane, uid: &str, body: WpCommand) -> Result<ExecCall, Box<Re
         return Err(Box::new(refuse(404, "not_found", "no such tenant on this shard")));
     };
     let entry = &tenant.entry;
-    let served = entry.built && !entry.aside && entry.intent.desired == DesiredState::Active;
-    let Some(slot) = entry.slot.and_then(Slot::new).filter(|_| served) else {
+    let Some(slot) = entry.slot.and_then(Slot::new).filter(|_| entry.is_served()) else {
         return Err(Box::new(refuse(409, "not_served", "the site is not served now")));
     };
     // What only the agent has stays its own.

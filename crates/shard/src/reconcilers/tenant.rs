@@ -2,6 +2,7 @@
 //! run after a crash, or after somebody changed the world, ends the same.
 
 mod build;
+mod core_move;
 pub(crate) mod master;
 mod publish;
 mod remove;

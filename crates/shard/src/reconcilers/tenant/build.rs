@@ -21,6 +21,7 @@ use crate::core::ShardCore;
 use crate::journal::Entry;
 use crate::journal::Master;
 use crate::plane::Plane;
+use crate::reconcilers::tenant::core_move;
 use crate::reconcilers::tenant::master;
 use crate::reconcilers::tenant::publish;
 use crate::reconcilers::tenant::remove::if_there;
@@ -53,7 +54,7 @@ pub(super) async fn run(
 ) -> Result<(), StepError> {
     let uid = entry.intent.uid;
     let slot = steps.run("slot", take_slot(plane, &entry)).await?;
-    let core = steps.run("core", choose_core(plane, &entry)).await?;
+    let (core, wanted) = steps.run("core", choose_core(plane, &entry)).await?;
     // A deleted site's files and database come back before anything is made beside them.
     if entry.aside {
         bring_back(plane, &entry, slot).await?;
@@ -75,6 +76,10 @@ pub(super) async fn run(
     files?;
     php?;
     plane.tenants.update(uid, |entry| entry.built = true)?;
+    // On what it has, the site is whole; only then it moves.
+    if entry.intent.desired == DesiredState::Active {
+        core_move::run(plane, steps, uid, slot, core, wanted).await?;
+    }
     if !own_php {
         master::leave(plane, &entry)?;
     }
@@ -84,7 +89,11 @@ pub(super) async fn run(
     } else if !own_php && entry.master != Master::Shared {
         steps.run("php-end", master::end_unused(plane, uid, slot, told)).await?;
     }
-    Ok(())
+    let entry = plane.tenants.fetch(uid).map(|tenant| tenant.entry);
+    match entry.as_deref().and_then(core_move::refusal) {
+        Some(refusal) => Err(refusal),
+        None => Ok(()),
+    }
 }
 
 async fn take_slot(plane: &Plane, entry: &Entry) -> Result<Slot, StepError> {
@@ -107,18 +116,30 @@ async fn clean_slot(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), Step
     Ok(())
 }
 
-async fn choose_core(plane: &Plane, entry: &Entry) -> Result<ShardCore, StepError> {
+/// The core that the site runs, and the one that it is to run. A site that never was whole has no
+/// way to go: it begins with the one that is wanted.
+async fn choose_core(plane: &Plane, entry: &Entry) -> Result<(ShardCore, ShardCore), StepError> {
+    let resolve = async |version: Option<&str>| {
+        let core = plane.cores.resolve(version).await;
+        core.map_err(|message| StepError { message, retryable: false })
+    };
     // The version that was asked for, or the one that was the default when the site was made.
     let wanted = entry.intent.spec.wordpress.version.as_deref();
     let held = entry.core_version.as_deref();
-    let core = plane
-        .cores
-        .resolve(wanted.or(held))
-        .await
-        .map_err(|message| StepError { message, retryable: false })?;
+    let wanted = resolve(wanted.or(held)).await?;
+    let core = match held.filter(|held| entry.built && *held != wanted.version) {
+        Some(held) => resolve(Some(held)).await?,
+        None => wanted.clone(),
+    };
     let version = core.version.clone();
-    plane.tenants.update(entry.intent.uid, |entry| entry.core_version = Some(version))?;
-    Ok(core)
+    plane.tenants.update(entry.intent.uid, |entry| {
+        entry.core_version = Some(version);
+        let asked = entry.intent.spec.wordpress.version.as_deref();
+        if entry.refused.as_ref().is_some_and(|refused| Some(refused.wanted.as_str()) != asked) {
+            entry.refused = None;
+        }
+    })?;
+    Ok((core, wanted))
 }
 
 async fn bring_back(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
@@ -200,7 +221,12 @@ fn site_database(intent: &TenantIntent) -> SiteDatabase {
     SiteDatabase::of(intent.uid, intent.secrets.db_password.clone())
 }
 
-fn site_config(plane: &Plane, intent: &TenantIntent, slot: Slot, core: &ShardCore) -> SiteConfig {
+pub(super) fn site_config(
+    plane: &Plane,
+    intent: &TenantIntent,
+    slot: Slot,
+    core: &ShardCore,
+) -> SiteConfig {
     let paths = &plane.config.paths;
     let handle = tenant_handle(intent.uid);
     SiteConfig {

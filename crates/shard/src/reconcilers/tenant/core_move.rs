@@ -31,17 +31,6 @@ use crate::smoke;
 use crate::steps::StepError;
 use crate::steps::Steps;
 
-/// Steps of a move, in their order, between "core" and "database".
-pub(super) const STEPS: &[&str] = &[
-    "core-maintenance",
-    "core-snapshot",
-    "core-switch",
-    "core-upgrade",
-    "core-check",
-    "core-settle",
-    "core-back",
-];
-
 /// The upgrade of the largest database that a slot holds; WordPress takes seconds for most.
 const UPGRADE_LIMIT: Duration = Duration::from_secs(900);
 /// Most that is told of what a command said, in characters.
@@ -64,10 +53,10 @@ pub(super) async fn run(
     held: ShardCore,
     wanted: ShardCore,
 ) -> Result<ShardCore, StepError> {
-    let moving = entry(plane, uid)?.moving.clone();
-    let moving = match moving {
+    let entry = entry(plane, uid)?;
+    let moving = match entry.moving.clone() {
         Some(moving) => moving,
-        None if held.version == wanted.version => return Ok(wanted),
+        None if held.version == wanted.version || refusal(&entry).is_some() => return Ok(held),
         None => {
             if let Some(words) = no_way(&held, &wanted) {
                 refuse(plane, uid, words)?;
@@ -77,7 +66,7 @@ pub(super) async fn run(
         }
     };
     let (old, new) = (resolve(plane, &moving.from).await?, resolve(plane, &moving.to).await?);
-    let mut phase = moving.phase;
+    let mut phase = moving.phase.clone();
     if phase == MovePhase::Begun {
         steps.run("core-maintenance", close(plane, slot)).await?;
         let copied = steps.run("core-snapshot", keep_copy(plane, uid)).await;
@@ -85,7 +74,12 @@ pub(super) async fn run(
             Ok(()) => {}
             Err(error) if error.retryable => return Err(error),
             Err(error) => {
-                end(plane, uid, &old, Some(format!("the site stays on {}: {}", old.version, error.message)))?;
+                end(
+                    plane,
+                    uid,
+                    &old,
+                    Some(format!("the site stays on {}: {}", old.version, error.message)),
+                )?;
                 return Ok(old);
             }
         }
@@ -153,7 +147,12 @@ async fn begin(
 
 /// Keeps visitors away, and ends what works for them.
 async fn close(plane: &Plane, slot: Slot) -> Result<(), StepError> {
-    publish::run(plane).await?;
+    if !publish::run(plane).await? {
+        return Err(StepError {
+            message: "the gateway does not yet know that visitors are to be kept away".to_owned(),
+            retryable: true,
+        });
+    }
     plane.drivers.php.recycle_slot(slot, Recycle::Kill).await?;
     Ok(())
 }
@@ -225,12 +224,7 @@ fn said(output: &ExecOutput) -> String {
 }
 
 /// Everything as it was before.
-async fn back(
-    plane: &Plane,
-    uid: TenantUid,
-    slot: Slot,
-    old: &ShardCore,
-) -> Result<(), StepError> {
+async fn back(plane: &Plane, uid: TenantUid, slot: Slot, old: &ShardCore) -> Result<(), StepError> {
     plane.drivers.php.recycle_slot(slot, Recycle::Kill).await?;
     plane.drivers.database.restore_snapshot(uid).await?;
     switch(plane, uid, slot, old).await?;
@@ -238,9 +232,10 @@ async fn back(
     let flush = ["cache", "flush", "--skip-plugins", "--skip-themes"];
     match plane.drivers.exec.output(ExecCall::agent(uid, slot, &flush)).await {
         Ok(output) if output.succeeded() => Ok(()),
-        Ok(output) => {
-            Err(StepError { message: format!("flush the cache: {}", said(&output)), retryable: true })
-        }
+        Ok(output) => Err(StepError {
+            message: format!("flush the cache: {}", said(&output)),
+            retryable: true,
+        }),
         Err(error @ DriverError::Invalid { .. }) => {
             tracing::warn!(tenant_id = %uid, %error, "the object cache is not flushed");
             Ok(())

@@ -1,6 +1,8 @@
 //! Reconciling on the simulated machine: every call fails once, hangs once and is cut off, and
 //! it ends the same.
 
+mod core_move;
+
 use super::*;
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
@@ -70,24 +72,32 @@ struct Cores;
 impl CoreSource for Cores {
     async fn resolve(&self, wanted: Option<&str>) -> Result<ShardCore, String> {
         match wanted {
-            None | Some("7.1") => Ok(ShardCore {
-                version: "7.1".to_owned(),
-                dir: "/cores/wordpress/7.1".into(),
-                template: Arc::new(Empty),
-            }),
+            None | Some("7.1") => Ok(core("7.1", 60_717)),
+            Some("7.0") => Ok(core("7.0", 60_000)),
+            Some("6.8") => Ok(core("6.8", 60_000)),
             Some(other) => Err(format!("no WordPress {other}")),
         }
+    }
+}
+
+fn core(version: &str, db_version: u64) -> ShardCore {
+    ShardCore {
+        version: version.to_owned(),
+        dir: format!("/cores/wordpress/{version}").into(),
+        db_version: Some(db_version),
+        template: Arc::new(Empty),
     }
 }
 
 struct Machine {
     world: SimWorld,
     dir: tempfile::TempDir,
+    pages: Arc<Pages>,
 }
 
 impl Machine {
     fn new() -> Self {
-        Self { world: SimWorld::new(), dir: tempfile::tempdir().unwrap() }
+        Self { world: SimWorld::new(), dir: tempfile::tempdir().unwrap(), pages: Arc::default() }
     }
 
     /// A control plane as it starts on what the last one left.
@@ -126,7 +136,7 @@ impl Machine {
             config,
             self.world.drivers(),
             Arc::new(Cores),
-            Arc::new(Pages::default()),
+            Arc::clone(&self.pages) as _,
             Clock::system(),
         )
         .unwrap();
