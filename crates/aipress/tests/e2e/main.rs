@@ -4,6 +4,7 @@
 
 mod bakery;
 mod command_line;
+mod core_moves;
 mod first_site;
 mod gold;
 mod killed;
