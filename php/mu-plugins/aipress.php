@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name: AIPress
- * Description: Fits WordPress to the platform it runs on: shared default themes, sign-in links, permalinks, updates.
+ * Description: Fits WordPress to the platform it runs on: shared default themes, sign-in links, permalinks, updates, log lines.
  * Author: AIPress
  * License: Apache-2.0
  *
@@ -18,6 +18,7 @@ require_once __DIR__ . '/aipress/login.php';
 require_once __DIR__ . '/aipress/permalinks.php';
 require_once __DIR__ . '/aipress/updates.php';
 require_once __DIR__ . '/aipress/loopback.php';
+require_once __DIR__ . '/aipress/logs.php';
 require_once __DIR__ . '/aipress/screens.php';
 require_once __DIR__ . '/aipress/tenant-plugins.php';
 

@@ -13,6 +13,7 @@ mod core;
 mod doctor;
 mod events;
 mod global;
+mod logs;
 mod man;
 mod operation;
 mod project;
@@ -40,6 +41,7 @@ pub(crate) use global::Global;
 pub(crate) use global::Output;
 #[cfg(test)]
 pub(crate) use global::Sources;
+pub(crate) use logs::TenantLogs;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
 pub(crate) use project::ProjectVerb;

@@ -3,6 +3,7 @@
 mod call;
 mod error;
 mod events;
+mod logs;
 mod operations;
 mod platform;
 mod sse;
@@ -14,5 +15,6 @@ pub use call::ApiClient;
 pub use error::ApiError;
 pub use events::EventStream;
 pub use events::OperationEvents;
+pub use logs::LogStream;
 pub use platform::ListQuery;
 pub use wp::WpLines;

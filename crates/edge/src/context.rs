@@ -15,6 +15,7 @@ use crate::client::visitor::Visitor;
 use crate::edge::Edge;
 use crate::phases::access::Admission;
 use crate::phases::log;
+use crate::phases::refusal::Refusal;
 use crate::routes::table::Route;
 
 /// How a request ended.
@@ -39,6 +40,8 @@ pub(crate) struct RequestContext {
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) admission: Option<Admission>,
     pub(crate) status: Option<StatusCode>,
+    /// Why the edge answered by itself.
+    pub(crate) refusal: Option<Refusal>,
     pub(crate) bytes: u64,
     pub(crate) outcome: Outcome,
 }
@@ -55,6 +58,7 @@ impl RequestContext {
             route: None,
             admission: None,
             status: None,
+            refusal: None,
             bytes: 0,
             outcome: Outcome::Left,
             edge,

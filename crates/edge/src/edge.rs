@@ -11,6 +11,7 @@ use crate::config::Scheme;
 use crate::config::Timeouts;
 use crate::metrics::Metrics;
 use crate::network::Network;
+use crate::phases::handover::Handover;
 use crate::phases::log::AccessLog;
 use crate::request_id::RequestIds;
 use crate::routes::lookup::Lookup;
@@ -31,5 +32,6 @@ pub(crate) struct Edge {
     pub(crate) tunnels: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
     pub(crate) access_log: AccessLog,
+    pub(crate) handover: Arc<Handover>,
     pub(crate) lifecycle: Lifecycle,
 }

@@ -18,6 +18,7 @@ use crate::client::accept;
 use crate::config::EdgeConfig;
 use crate::edge::Edge;
 use crate::host;
+use crate::phases::handover::Handover;
 use crate::phases::log::AccessLog;
 use crate::request_id::RequestIds;
 use crate::routes::feed::Feed;
@@ -125,6 +126,7 @@ async fn serve(
     let tunnels = Arc::new(Semaphore::new(limits.tunnels));
     let (all_slots, all_tunnels) = (count(limits.connections), count(limits.tunnels));
     let (access_log, writer) = access_log(config.access_log, config.edge_id, config.region)?;
+    let handover = Arc::new(Handover::default());
     let accept_tasks = limits.accept_tasks.max(1);
     let edge = Arc::new(Edge {
         table,
@@ -140,8 +142,10 @@ async fn serve(
         tunnels: Arc::clone(&tunnels),
         metrics: config.metrics,
         access_log,
+        handover: Arc::clone(&handover),
         lifecycle: lifecycle.clone(),
     });
+    let handing_over = tasks::spawn("edge-handover", handover.run(lifecycle.clone()));
     let listener = Arc::new(config.listener);
     let accepting: Vec<_> = (0..accept_tasks)
         .map(|_| {
@@ -165,6 +169,8 @@ async fn serve(
         () = tokio::time::sleep(DRAIN) => {}
     }
     drop(edge);
+    // Its last delivery.
+    let _ = tokio::time::timeout(LAST_LINES, handing_over).await;
     if let Some(writer) = writer {
         // Its last lines; no longer, for a request that was not finished keeps it running.
         let written = tokio::task::spawn_blocking(move || writer.join());

@@ -1,7 +1,10 @@
 //! What the parts of the control plane share. No part holds another; they meet here.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use aipress_api::LogSource;
 use aipress_api::Severity;
@@ -11,6 +14,7 @@ use aipress_kit::clock::Clock;
 use aipress_logs::LogReader;
 use aipress_logs::LogWriter;
 use aipress_logs::NewLine;
+use aipress_types::DesiredState;
 use aipress_types::ShardHealth;
 use aipress_types::TenantUid;
 use arc_swap::ArcSwap;
@@ -51,6 +55,8 @@ pub(crate) struct Plane {
     pub(crate) log_turns: Arc<Semaphore>,
     /// Writes what the platform did with a site to the site's log.
     pub(crate) log_writer: LogWriter,
+    /// What each site's people were told last that their site is.
+    pub(crate) told: Mutex<BTreeMap<TenantUid, DesiredState>>,
     /// Number of the gateway's table; grows whenever the table changes.
     pub(crate) sites_seq: watch::Sender<u64>,
     /// The highest number that a gateway has asked beyond, so has taken.
@@ -62,6 +68,14 @@ impl Plane {
     pub(crate) fn tell(&self, uid: TenantUid, severity: Severity, message: impl Into<String>) {
         let line = NewLine::new(LogSource::Platform, "shard", severity, message);
         self.log_writer.push(uid.0, line);
+    }
+
+    /// Tells them what their site is now, unless they know.
+    pub(crate) fn tell_state(&self, uid: TenantUid, state: DesiredState) {
+        let before = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, state);
+        if before != Some(state) && state != DesiredState::Erased {
+            self.tell(uid, Severity::Notice, format!("the site is {}", state.reached()));
+        }
     }
 
     /// Tells the gateway that its table changed.

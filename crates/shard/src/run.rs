@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use aipress_drivers::Drivers;
@@ -121,10 +122,14 @@ pub(crate) fn open(
     let journal = Journal::open(config.paths.intents(), sealer)?;
     let tenants = Tenants::load(journal, config.slots)?;
     let unknown = Health { health: ShardHealth::Unknown, message: None };
+    // Who is as wanted when this process starts was told so by the one before.
+    let told = tenants.list().into_iter().filter(|tenant| tenant.entry.built);
+    let told = told.map(|tenant| (tenant.entry.intent.uid, tenant.entry.intent.desired)).collect();
     let logs = config.paths.site_logs();
     let log_writer = LogWriter::start(&logs, &config.region, LogLimits::default());
     Ok(Plane {
         log_reader: LogReader::new(logs),
+        told: Mutex::new(told),
         log_turns: Arc::new(Semaphore::new(LOG_READERS)),
         log_writer: log_writer.map_err(ShardError::Logs)?,
         config,

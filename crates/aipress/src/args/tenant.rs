@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use crate::args::Guarded;
 use crate::args::Plain;
+use crate::args::TenantLogs;
 use crate::args::Wait;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -87,6 +88,15 @@ pub(crate) enum TenantVerb {
         "aipress tenant wp bakery --stdin -- option update blogdescription < motto.txt",
     ])]
     Wp(TenantWp),
+    /// Read a site's log: requests, PHP errors, slow requests, cron, mail
+    #[command(after_help = examples![
+        "aipress tenant logs bakery",
+        "aipress tenant logs bakery --follow",
+        "aipress tenant logs bakery --level error --since 2h",
+        "aipress tenant logs bakery --source access --contains /wp-login.php -o json",
+        "aipress tenant logs bakery --contains 8c1f04ab6f3c4d0a9a3f5b7e2d1c6f80",
+    ])]
+    Logs(TenantLogs),
     /// Open a site in the browser, or print its address where there is none
     #[command(after_help = examples!["aipress tenant open bakery"])]
     Open {

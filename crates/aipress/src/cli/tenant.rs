@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod list;
 mod login;
+mod logs;
 mod show;
 mod wp;
 
@@ -44,6 +45,7 @@ pub(crate) async fn run(
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
         TenantVerb::Wp(args) => wp::run(&client, args).await,
+        TenantVerb::Logs(args) => logs::run(&client, args, output).await,
         TenantVerb::Open { tenant } => login::open(&client, &tenant).await,
     }
 }

@@ -66,6 +66,11 @@ impl Look {
         Self::get().wide
     }
 
+    /// Whether results are coloured.
+    pub(crate) fn is_colored() -> bool {
+        Self::get().color
+    }
+
     /// Whether progress and hints are left out.
     pub(crate) fn is_quiet() -> bool {
         Self::get().quiet

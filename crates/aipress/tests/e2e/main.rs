@@ -10,6 +10,7 @@ mod gold;
 mod killed;
 mod killed_under_traffic;
 mod life;
+mod logs;
 mod refused;
 mod rootless;
 mod starting;

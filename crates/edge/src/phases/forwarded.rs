@@ -20,6 +20,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const TENANT: HeaderName = HeaderName::from_static("aipress-tenant");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID: HeaderName = HeaderName::from_static("aipress-request-id");
 
 /// Who asks, and for what.
@@ -57,6 +58,8 @@ pub(crate) fn rewrite(headers: &mut HeaderMap, facts: &Facts<'_>) {
     headers.insert(FORWARDED_HOST, told.host.unwrap_or_else(|| facts.host.sent.clone()));
     headers.insert(FORWARDED_PORT, told.port.unwrap_or(port));
     headers.insert(REQUEST_ID, facts.request_id.clone());
+    // For the site's own use: the same that its visitor gets. What a visitor sent is no id of ours.
+    headers.insert(X_REQUEST_ID, facts.request_id.clone());
     if let Some(tenant) = facts.tenant {
         headers.insert(TENANT, tenant.clone());
     }

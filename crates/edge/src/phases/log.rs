@@ -7,7 +7,11 @@
 
 use std::sync::Arc;
 
+use aipress_api::LogRequest;
+use aipress_api::Severity;
+use aipress_api::internal::EdgeLine;
 use aipress_kit::http::redacted;
+use aipress_kit::http::without_query;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -18,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::context::Outcome;
 use crate::context::RequestContext;
+use crate::phases::refusal::Refusal;
 use crate::routes::table::Route;
 
 /// Lines that wait to be written.
@@ -38,6 +43,8 @@ pub(crate) struct AccessLog(Option<mpsc::Sender<Line>>);
 pub(crate) struct Target {
     host: Option<HeaderValue>,
     uri: Uri,
+    user_agent: Option<HeaderValue>,
+    referer: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -54,7 +61,19 @@ struct Line {
 
 impl Target {
     pub(crate) fn of(parts: &Parts) -> Self {
-        Self { host: parts.headers.get(header::HOST).cloned(), uri: parts.uri.clone() }
+        Self {
+            host: parts.headers.get(header::HOST).cloned(),
+            uri: parts.uri.clone(),
+            user_agent: parts.headers.get(header::USER_AGENT).cloned(),
+            referer: parts.headers.get(header::REFERER).cloned(),
+        }
+    }
+
+    /// The host, cut.
+    fn host(&self) -> String {
+        let host = self.host.as_ref().and_then(|it| it.to_str().ok());
+        let host = host.or_else(|| self.uri.authority().map(|it| it.as_str())).unwrap_or("");
+        host.chars().take(260).collect()
     }
 }
 
@@ -97,6 +116,9 @@ pub(crate) fn finish(context: &mut RequestContext) {
     let (Some(log), Some(target)) = (&context.edge.access_log.0, context.target.take()) else {
         return;
     };
+    if let (Some(refusal), Some(route)) = (context.refusal, &context.route) {
+        hand_over(context, &target, refusal, route);
+    }
     let line = Line {
         method: context.method.clone(),
         target,
@@ -112,12 +134,43 @@ pub(crate) fn finish(context: &mut RequestContext) {
     }
 }
 
+/// Tells the site's log of a request that never came to its gateway.
+fn hand_over(context: &RequestContext, target: &Target, refusal: Refusal, route: &Route) {
+    let Some(upstream) = &route.upstream else { return };
+    let status = refusal.status().as_u16();
+    let path = redacted(&target.uri);
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let line = EdgeLine {
+        tenant: route.entry.tenant,
+        severity: match status {
+            500.. => Severity::Error,
+            _ => Severity::Warning,
+        },
+        message: format!("{} {path} {status}: {}", context.method, refusal.title()),
+        request_id: text(&context.request_id),
+        dropped: 0,
+        request: LogRequest {
+            method: context.method.as_str().to_owned(),
+            host: target.host(),
+            path,
+            status,
+            bytes: context.bytes,
+            duration_ms: context.started.elapsed().as_secs_f64() * 1_000.0,
+            queued_ms: None,
+            client: context.visitor.address.to_string(),
+            user_agent: target.user_agent.as_ref().map(text),
+            referer: target.referer.as_ref().map(|it| without_query(&text(it)).to_owned()),
+            handler: "edge".to_owned(),
+            is_complete: context.outcome == Outcome::Complete,
+        },
+    };
+    context.edge.handover.push(upstream.endpoint(), line);
+}
+
 impl Line {
     fn write(&self, edge_id: &str, region: Option<&str>) {
         let path = redacted(&self.target.uri);
-        let host = self.target.host.as_ref().and_then(|it| it.to_str().ok());
-        let host = host.or_else(|| self.target.uri.authority().map(|it| it.as_str())).unwrap_or("");
-        let host: String = host.chars().take(260).collect();
+        let host = self.target.host();
         let entry = self.route.as_ref().map(|route| &route.entry);
         #[expect(clippy::cast_precision_loss, reason = "microseconds of a request fit")]
         let duration_ms = self.duration_us as f64 / 1_000.0;

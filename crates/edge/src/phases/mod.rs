@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod forwarded;
+pub(crate) mod handover;
 pub(crate) mod hop_by_hop;
 pub(crate) mod log;
 pub(crate) mod pipeline;

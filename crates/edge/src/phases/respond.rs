@@ -37,6 +37,7 @@ pub(crate) fn refuse(
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(rendered.body.len()));
     let body = if context.method == Method::HEAD { Bytes::new() } else { rendered.body };
     context.status = Some(rendered.status);
+    context.refusal = Some(refusal);
     let mut response = Response::new(EdgeBody::new(Content::Page(body), context));
     *response.status_mut() = rendered.status;
     *response.headers_mut() = headers;

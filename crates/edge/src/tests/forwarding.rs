@@ -52,6 +52,7 @@ async fn a_site_is_told_who_asks() {
         "x-forwarded-host: A.localhost:8080",
         "x-forwarded-port: 8080",
         "x-forwarded-proto: http",
+        &format!("x-request-id: {id}"),
     ];
     assert_eq!(reply.text(), expected.join("\n"));
     assert_eq!(reply.head.matches("x-request-id").count(), 1);

@@ -10,7 +10,6 @@ mod remove;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aipress_api::Severity;
 use aipress_flow::Outcome;
 use aipress_types::DesiredState;
 use aipress_types::TenantUid;
@@ -30,7 +29,6 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     let Some(tenant) = plane.tenants.fetch(uid) else { return Outcome::Done };
     let desired = tenant.entry.intent.desired;
     let entry = Arc::clone(&tenant.entry);
-    let was_settled = tenant.converged();
     let steps = Steps::begin(&plane, tenant, names(&entry));
     let outcome = match desired {
         DesiredState::Active | DesiredState::Suspended => build::run(&plane, &steps, entry).await,
@@ -39,8 +37,8 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     };
     steps.end(&outcome);
     log(&plane, uid, desired, &outcome);
-    if !was_settled && outcome.is_ok() && desired != DesiredState::Erased {
-        plane.tell(uid, Severity::Notice, format!("the site is {}", desired.reached()));
+    if outcome.is_ok() {
+        plane.tell_state(uid, desired);
     }
     match outcome {
         Ok(()) => Outcome::Done,

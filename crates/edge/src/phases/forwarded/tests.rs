@@ -61,7 +61,8 @@ fn a_visitor_can_claim_nothing() {
     assert_eq!(all(&headers, "aipress-tenant"), ["uid"]);
     assert_eq!(all(&headers, "aipress-request-id"), ["id"]);
     assert_eq!(all(&headers, "host"), ["Bakery.localhost:8080"]);
-    assert_eq!(headers.len(), 8, "{headers:?}");
+    assert_eq!(all(&headers, "x-request-id"), ["id"]);
+    assert_eq!(headers.len(), 9, "{headers:?}");
 }
 
 #[test]
