@@ -16,6 +16,7 @@ struct Generator {
 
 /// One line for each generated file.
 const GENERATORS: &[Generator] = &[
+    Generator { file: "docs/COMMANDS.md", arguments: &["commands"] },
     Generator { file: "docs/FIELDS.md", arguments: &["fields"] },
     Generator { file: "openapi/meta.json", arguments: &["openapi"] },
     Generator { file: "schema/tenant.json", arguments: &["schema"] },

@@ -175,6 +175,9 @@ pub(crate) enum Verb {
         "aipress man --dir /usr/local/share/man/man1",
     ])]
     Man(Man),
+    /// Print what every verb does (`docs/COMMANDS.md`)
+    #[command(hide = true)]
+    Commands,
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,

@@ -7,6 +7,22 @@ use aipress_api::client::ApiError;
 
 use crate::output;
 
+/// Every exit code and what it means.
+pub(crate) const CODES: [(u8, &str); 9] = [
+    (0, "done"),
+    (
+        1,
+        "tried and failed: an operation failed or was overtaken, a check of `doctor` failed, `status` found a unit down",
+    ),
+    (2, "wrong usage"),
+    (3, "not found (404)"),
+    (4, "refused by the API (another 4xx): wrong fields, wrong state, name taken, no room"),
+    (5, "not signed in, or not allowed (401, 403)"),
+    (6, "the platform can't be reached, or failed (5xx)"),
+    (7, "not done in time; it goes on, and may still end well"),
+    (8, "declined at the question, or nobody was there to ask"),
+];
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {

@@ -5,6 +5,7 @@
 mod args;
 mod clean_data;
 mod cli;
+mod commands;
 mod completion;
 mod config;
 mod core;
@@ -132,6 +133,10 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Core(verb) => core::run(data, verb, output).await,
         Verb::Config(verb) => cli::config::run(&verb, output),
         Verb::Context(verb) => cli::context::run(data, connect, verb, output),
+        Verb::Commands => {
+            commands::run();
+            Ok(())
+        }
         Verb::Completion(args) => completion::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Openapi => roles::openapi(),
