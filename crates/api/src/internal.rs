@@ -1,6 +1,7 @@
 //! Calls between roles. Not public, but versioned ([`crate::PROTOCOL`]): roles of two versions
 //! may meet while a machine is being updated.
 
+pub mod export;
 pub mod inventory;
 pub mod login_token;
 pub mod logs;
@@ -8,6 +9,9 @@ pub mod report;
 pub mod routes;
 pub mod sites;
 
+pub use export::ExportBegin;
+pub use export::ExportPhase;
+pub use export::ExportStatus;
 pub use inventory::InventoryItem;
 pub use inventory::ShardInventory;
 pub use login_token::LoginTokenCreate;

@@ -6,6 +6,10 @@ pub const TENANTS: &str = "/v1/tenants";
 pub const PLANS: &str = "/v1/plans";
 /// JSON Schemas of documents.
 pub const SCHEMAS: &str = "/v1/schemas";
+/// Exports: one of them below.
+pub const EXPORTS: &str = "/v1/exports";
+/// Imports: `POST`; one of them below.
+pub const IMPORTS: &str = "/v1/imports";
 /// Shards.
 pub const SHARDS: &str = "/v1/shards";
 /// Projects.
@@ -25,6 +29,8 @@ pub const HEALTH: &str = "/v1/health";
 /// Prometheus metrics.
 pub const METRICS: &str = "/v1/metrics";
 
+/// Between roles: the archive that a site is made of (`…/{id}/data`).
+pub const INTERNAL_IMPORTS: &str = "/internal/v1/imports";
 /// Between roles: intents of one shard (`/internal/v1/shards/{id}/intents`).
 pub const INTERNAL_SHARDS: &str = "/internal/v1/shards";
 /// Between roles: the route table for edges.
@@ -32,6 +38,8 @@ pub const INTERNAL_ROUTES: &str = "/internal/v1/routes";
 
 /// Of a shard's control plane: intents pushed by meta (`PUT /v1/intents/{uid}`).
 pub const SHARD_INTENTS: &str = "/v1/intents";
+/// Of a shard's control plane: archives of its sites (`PUT /v1/exports/{id}`, `…/{id}/data`).
+pub const SHARD_EXPORTS: &str = "/v1/exports";
 /// Of a shard's control plane: the gateway's table of sites.
 pub const SHARD_SITES: &str = "/v1/sites";
 /// Of a shard's control plane: all that exists, for `doctor --inventory`.

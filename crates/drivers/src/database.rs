@@ -11,8 +11,11 @@ use std::time::Duration;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 use crate::Ensured;
+use crate::content::Content;
+use crate::content::DatabaseFacts;
 use crate::error::DriverError;
 use crate::layout::tenant_handle;
 
@@ -193,6 +196,29 @@ pub trait Database: Send + Sync {
         core_version: &str,
         personalization: &Personalization,
     ) -> Result<Ensured, DriverError>;
+
+    /// Makes a site's database from an archive instead of the template: as long as the last row is
+    /// not there it counts as half-made. A complete one is kept as by
+    /// [`ensure_site`](Self::ensure_site). Takes as long as the archive is large.
+    ///
+    /// # Errors
+    /// As for `ensure_site`; `Invalid` for what is not taken from the archive, with its line.
+    async fn ensure_site_from(
+        &self,
+        site: &SiteDatabase,
+        core_version: &str,
+        content: &Content,
+    ) -> Result<Ensured, DriverError>;
+
+    /// Counts what [`dump`](Self::dump) would send.
+    async fn facts(&self, uid: TenantUid) -> Result<DatabaseFacts, DriverError>;
+
+    /// Sends a site's database as SQL of one instant, in chunks of whole statements of some MiB.
+    /// Ends early, without an error, when nobody takes them. Takes as long as it is large.
+    ///
+    /// # Errors
+    /// `Conflict` when there is no database.
+    async fn dump(&self, uid: TenantUid, chunks: mpsc::Sender<Vec<u8>>) -> Result<(), DriverError>;
 
     /// Makes the user accept exactly these passwords (one, or old and new while rotating).
     async fn set_passwords(

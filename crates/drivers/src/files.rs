@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
 
 use aipress_types::Secret;
 use aipress_types::TenantUid;
@@ -13,6 +14,9 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::Ensured;
+use crate::content::Content;
+use crate::content::ContentFacts;
+use crate::content::ContentPiece;
 use crate::error::DriverError;
 use crate::layout::Slot;
 
@@ -128,6 +132,29 @@ pub trait Files: Send + Sync {
     /// `Conflict` when the slot's link is another site's, when the site is in the trash, or when
     /// its folder belongs to another slot.
     async fn ensure_site(&self, uid: TenantUid, slot: Slot) -> Result<Ensured, DriverError>;
+
+    /// The same from an archive: a folder that is not there is filled beside and moved into place
+    /// whole. Takes as long as the archive is large.
+    ///
+    /// # Errors
+    /// As for [`ensure_site`](Self::ensure_site); `Invalid` for a damaged archive.
+    async fn ensure_site_from(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        content: &Content,
+    ) -> Result<Ensured, DriverError>;
+
+    /// Counts what [`read_content`](Self::read_content) would send.
+    async fn measure_content(&self, uid: TenantUid) -> Result<ContentFacts, DriverError>;
+
+    /// Sends a site's files by path. Ends early, without an error, when nobody takes them. Takes as
+    /// long as they are large.
+    async fn read_content(
+        &self,
+        uid: TenantUid,
+        pieces: SyncSender<ContentPiece>,
+    ) -> Result<(), DriverError>;
 
     /// Replaces `site.json` in one step.
     async fn write_site_json(

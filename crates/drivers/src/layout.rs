@@ -313,6 +313,11 @@ impl ShardPaths {
         self.sites().join(uid.to_string())
     }
 
+    /// Archives of sites that somebody exports (0700).
+    pub fn exports(&self) -> PathBuf {
+        self.dir.join("exports")
+    }
+
     /// Logs of all sites (0750, root's, the gateway's group).
     pub fn site_logs(&self) -> PathBuf {
         self.dir.join("logs")

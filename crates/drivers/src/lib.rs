@@ -9,6 +9,7 @@
 //! Every call has a time-out inside. No retries here: the reconciler comes again.
 
 pub mod cache;
+pub mod content;
 pub mod database;
 pub mod error;
 pub mod exec;
@@ -25,6 +26,12 @@ use std::sync::Arc;
 pub use cache::AclUser;
 pub use cache::Cache;
 pub use cache::CacheUser;
+pub use content::Content;
+pub use content::ContentFacts;
+pub use content::ContentPiece;
+pub use content::ContentSource;
+pub use content::DatabaseFacts;
+pub use content::Progress;
 pub use database::Database;
 pub use database::DbObject;
 pub use database::DbObjectKind;

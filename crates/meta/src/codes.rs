@@ -57,6 +57,8 @@ codes! {
     PLAN_STALE = 409 "plan_stale" "the plan does not fit any more";
     /// A role speaks another version of the protocol.
     PROTOCOL_MISMATCH = 409 "protocol_mismatch" "roles of different versions";
+    /// It was there, and will not be again.
+    GONE = 410 "gone" "it is gone";
     /// The account, or the platform, has as many webhooks as it may.
     TOO_MANY_WEBHOOKS = 409 "too_many_webhooks" "no room for another webhook";
     /// `If-Match` names another version of the resource than the current one.

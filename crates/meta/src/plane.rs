@@ -13,9 +13,11 @@ use aipress_store::Store;
 use aipress_types::OperationId;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
+use tokio::sync::Notify;
 use aipress_types::WebhookId;
 use tokio::sync::Semaphore;
 
+use crate::app::transfer::spool::Spool;
 use crate::config::Federation;
 use crate::config::SiteUrls;
 use crate::feed::Feed;
@@ -32,6 +34,8 @@ use crate::webhooks::WebhookConfig;
 const MUTATIONS: usize = 256;
 /// Logs that are followed at once: each is looked at by its shard four times a second.
 const LOG_STREAMS: StreamLimits = StreamLimits { total: 128, per_caller: 16 };
+/// Looks at uploaded archives at once: each takes a core.
+const LOOKS: usize = 2;
 /// A push that failed is tried again after this; the shard also pulls by itself.
 const PUSH_BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(250), max: Duration::from_secs(30) };
@@ -55,6 +59,12 @@ pub(crate) struct Plane {
     pub(crate) pushes: Arc<WorkQueue<TenantUid>>,
     /// Operations that may have reached what they wait for.
     pub(crate) endings: Arc<WorkQueue<OperationId>>,
+    /// Uploaded archives of sites.
+    pub(crate) spool: Spool,
+    /// Looks at uploaded archives at once; each reads all of one.
+    pub(crate) looks: Semaphore,
+    /// Wakes the reconciler of exports and imports.
+    pub(crate) transfers: Notify,
     pub(crate) mutations: Arc<Semaphore>,
     /// Event streams that are open.
     pub(crate) streams: Arc<Streams>,
@@ -84,6 +94,7 @@ pub(crate) struct PlaneParts {
     pub(crate) roles: RoleTokens,
     pub(crate) own_token: Option<Secret>,
     pub(crate) streams: StreamLimits,
+    pub(crate) spool: Spool,
     pub(crate) webhooks: WebhookConfig,
     pub(crate) lifecycle: Lifecycle,
 }
@@ -99,6 +110,9 @@ impl Plane {
             federation: parts.federation,
             roles: parts.roles,
             own_token: parts.own_token,
+            spool: parts.spool,
+            looks: Semaphore::new(LOOKS),
+            transfers: Notify::new(),
             signals: Signals::new(),
             streams: Streams::new(parts.streams, &metrics),
             log_streams: Streams::new(LOG_STREAMS, &metrics),

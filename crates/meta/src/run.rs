@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::admin_token;
 use crate::admin_token::AdminTokenError;
+use crate::app::transfer::spool::Spool;
 use crate::config::MasterKey;
 use crate::config::MetaConfig;
 use crate::error::MetaError;
@@ -57,6 +58,7 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         roles,
         own_token: config.own_token,
         streams: config.streams,
+        spool: Spool::new(config.registry_path.with_file_name("imports")),
         webhooks: config.webhooks,
         lifecycle: lifecycle.clone(),
     }));

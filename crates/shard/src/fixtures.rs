@@ -37,6 +37,7 @@ pub(crate) fn intent(name: &str) -> TenantIntent {
             salts,
         },
         operation: None,
+        content: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The control API of a shard: for meta, its gateway, and doctor. Callers are known by their Unix
 //! user, which the kernel tells; nobody else gets past the door.
 
+mod exports;
 mod intents;
 mod inventory;
 mod login_token;
@@ -38,6 +39,11 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
     Router::new()
         .route(&format!("{}/{{uid}}", paths::SHARD_INTENTS), put(intents::put))
         .route(&format!("{}/{{uid}}/login-token", paths::SHARD_TENANTS), post(login_token::create))
+        .route(
+            &format!("{}/{{id}}", paths::SHARD_EXPORTS),
+            put(exports::put).delete(exports::delete),
+        )
+        .route(&format!("{}/{{id}}/data", paths::SHARD_EXPORTS), get(exports::data))
         .route(&format!("{}/{{uid}}/logs", paths::SHARD_TENANTS), post(logs::read))
         .route(
             &format!("{}/{{uid}}/wp", paths::SHARD_TENANTS),

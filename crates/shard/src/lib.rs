@@ -3,7 +3,9 @@
 //! slots' users, the second has dropped it. Neither opens a connection to the other's data.
 
 pub mod config;
+mod content;
 pub mod core;
+mod exports;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod gateway;

@@ -24,6 +24,8 @@ use tokio::sync::watch;
 
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
+use crate::exports::Exports;
+use crate::meta::call::Meta;
 use crate::smoke::Visitor;
 use crate::tenants::Tenants;
 
@@ -42,6 +44,10 @@ pub(crate) struct Plane {
     pub(crate) visitor: Arc<dyn Visitor>,
     pub(crate) clock: Clock,
     pub(crate) tenants: Tenants,
+    /// Meta's internal API.
+    pub(crate) meta: Meta,
+    /// Archives of sites in the spool.
+    pub(crate) exports: Exports,
     /// Tenants to be looked at.
     pub(crate) queue: Arc<WorkQueue<TenantUid>>,
     pub(crate) health: ArcSwap<Health>,

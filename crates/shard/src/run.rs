@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
+use crate::exports::Exports;
 use crate::http;
 use crate::journal::Journal;
 use crate::journal::JournalError;
@@ -33,6 +34,7 @@ use crate::meta::pull;
 use crate::meta::report;
 use crate::plane::Health;
 use crate::plane::Plane;
+use crate::reconcilers::exports;
 use crate::reconcilers::health;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
@@ -56,6 +58,9 @@ pub enum ShardError {
     /// The sealed intents.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The spool of exports.
+    #[error("spool of exports: {0}")]
+    Exports(#[from] std::io::Error),
     /// The thread that writes to the sites' logs.
     #[error("start the writer of the sites' logs: {0}")]
     Logs(std::io::Error),
@@ -94,6 +99,7 @@ pub async fn run(
         tasks::spawn("shard-health", health::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-pull", pull::run(Arc::clone(&plane), meta.clone(), stop.clone())),
         tasks::spawn("shard-report", report::run(Arc::clone(&plane), meta, stop.clone())),
+        tasks::spawn("shard-exports", exports::sweep(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-spares", spares::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-tenants", {
             let (queue, plane) = (Arc::clone(&plane.queue), Arc::clone(&plane));
@@ -122,12 +128,15 @@ pub(crate) fn open(
     let journal = Journal::open(config.paths.intents(), sealer)?;
     let tenants = Tenants::load(journal, config.slots)?;
     let unknown = Health { health: ShardHealth::Unknown, message: None };
+    let exports = Exports::open(config.paths.exports())?;
     // Who is as wanted when this process starts was told so by the one before.
     let told = tenants.list().into_iter().filter(|tenant| tenant.entry.built);
     let told = told.map(|tenant| (tenant.entry.intent.uid, tenant.entry.intent.desired)).collect();
     let logs = config.paths.site_logs();
     let log_writer = LogWriter::start(&logs, &config.region, LogLimits::default());
     Ok(Plane {
+        meta: Meta::new(&config),
+        exports,
         log_reader: LogReader::new(logs),
         told: Mutex::new(told),
         log_turns: Arc::new(Semaphore::new(LOG_READERS)),

@@ -78,7 +78,10 @@ impl<'a> Steps<'a> {
         self.set(name, |step| {
             step.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &result {
-                Ok(_) => step.state = StepState::Succeeded,
+                Ok(_) => {
+                    step.state = StepState::Succeeded;
+                    step.message = None;
+                }
                 Err(error) => {
                     step.state = StepState::Failed;
                     step.message = Some(error.message.clone());
@@ -86,6 +89,20 @@ impl<'a> Steps<'a> {
             }
         });
         result
+    }
+
+    /// Tells how far a long step is, in bytes; `total` is 0 when nobody knows, and may be too low.
+    pub(crate) fn progress(&self, name: &str, done: u64, total: u64) {
+        let mb = |bytes: u64| bytes / 1_000_000;
+        let text = match total {
+            0 => format!("{} MB", mb(done)),
+            total => format!("{} of {} MB", mb(done), mb(total.max(done))),
+        };
+        self.set(name, |step| {
+            if step.state == StepState::Running {
+                step.message = Some(text);
+            }
+        });
     }
 
     /// Ends the convergence with its outcome.

@@ -34,6 +34,20 @@ pub struct TenantIntent {
     pub secrets: TenantSecrets,
     /// The operation that waits for it, where one does.
     pub operation: Option<OperationId>,
+    /// What the site is made of, where it is not the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<IntentContent>,
+}
+
+/// The archive that a site is made of, as long as it is being made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IntentContent {
+    /// The import: its archive is pulled from meta.
+    pub import: uuid::Uuid,
+    /// WordPress version that the site had. The nearest that can be had is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wordpress_version: Option<String>,
 }
 
 /// How far a shard is with an intent.

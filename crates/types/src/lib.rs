@@ -22,6 +22,7 @@ pub use ids::ShardId;
 pub use ids::TenantUid;
 pub use ids::TokenId;
 pub use ids::UserId;
+pub use intent::IntentContent;
 pub use ids::WebhookId;
 pub use intent::ObservedPhase;
 pub use intent::ObservedStep;

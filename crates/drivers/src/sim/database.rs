@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 
 use super::SimWorld;
 use crate::Ensured;
+use crate::content::Content;
+use crate::content::DatabaseFacts;
 use crate::database::Database;
 use crate::database::DbObject;
 use crate::database::DbObjectKind;
@@ -222,6 +225,50 @@ impl Database for SimWorld {
     ) -> Result<Ensured, DriverError> {
         self.call("database.ensure_site", |world| world.database.ensure_site(site, core_version))
             .await
+    }
+
+    async fn ensure_site_from(
+        &self,
+        site: &SiteDatabase,
+        core_version: &str,
+        content: &Content,
+    ) -> Result<Ensured, DriverError> {
+        let ready = self
+            .call("database.ensure_site_from", |world| {
+                let state = world.database.sites.get(&site.uid).map(|site| site.state);
+                let none = || Site {
+                    state: SiteState::Making,
+                    user: None,
+                    version: 0,
+                    snapshot: None,
+                };
+                world.database.sites.entry(site.uid).or_insert_with(none);
+                Ok(state == Some(SiteState::Ready))
+            })
+            .await?;
+        if !ready {
+            super::open_content(content).await?;
+        }
+        self.call("database.loaded", |world| {
+            world.database.templates.entry(core_version.to_owned()).or_default();
+            world.database.ensure_site(site, core_version)
+        })
+        .await
+    }
+
+    async fn facts(&self, _uid: TenantUid) -> Result<DatabaseFacts, DriverError> {
+        self.call("database.facts", |_| Ok(DatabaseFacts::default())).await
+    }
+
+    async fn dump(
+        &self,
+        _uid: TenantUid,
+        chunks: mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), DriverError> {
+        self.call("database.dump", |_| Ok(())).await?;
+        // Nobody may listen any more.
+        let _ = chunks.send(b"CREATE TABLE `wp_sim` (`a` int);\n".to_vec()).await;
+        Ok(())
     }
 
     async fn set_passwords(

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::mpsc::SyncSender;
 
 use aipress_types::TenantUid;
 use async_trait::async_trait;
 
 use super::SimWorld;
 use crate::Ensured;
+use crate::content::Content;
+use crate::content::ContentFacts;
+use crate::content::ContentPiece;
 use crate::error::DriverError;
 use crate::files::FileObject;
 use crate::files::Files;
@@ -115,6 +119,36 @@ impl Files for SimWorld {
 
     async fn ensure_site(&self, uid: TenantUid, slot: Slot) -> Result<Ensured, DriverError> {
         self.call("files.ensure_site", |world| world.files.ensure_site(uid, slot)).await
+    }
+
+    async fn ensure_site_from(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        content: &Content,
+    ) -> Result<Ensured, DriverError> {
+        let there = self
+            .call("files.ensure_site_from", |world| Ok(world.files.sites.contains_key(&uid)))
+            .await?;
+        if !there {
+            super::open_content(content).await?;
+        }
+        self.call("files.unpacked", |world| world.files.ensure_site(uid, slot)).await
+    }
+
+    async fn measure_content(&self, _uid: TenantUid) -> Result<ContentFacts, DriverError> {
+        self.call("files.measure_content", |_| Ok(ContentFacts::default())).await
+    }
+
+    async fn read_content(
+        &self,
+        _uid: TenantUid,
+        pieces: SyncSender<ContentPiece>,
+    ) -> Result<(), DriverError> {
+        self.call("files.read_content", |_| Ok(())).await?;
+        // Nobody may listen any more.
+        let _ = pieces.try_send(ContentPiece::Folder { path: Vec::new(), mtime: 0 });
+        Ok(())
     }
 
     async fn write_site_json(

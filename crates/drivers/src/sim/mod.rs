@@ -205,3 +205,10 @@ impl SimWorld {
 
 #[cfg(test)]
 mod tests;
+
+/// Opens the archive that a site is made of, as the real drivers do.
+async fn open_content(content: &crate::content::Content) -> Result<(), crate::error::DriverError> {
+    let source = std::sync::Arc::clone(&content.source);
+    let opened = tokio::task::spawn_blocking(move || source.open().map(drop)).await;
+    opened.map_err(|error| crate::error::DriverError::failed("open the archive", error))?
+}

@@ -2,6 +2,7 @@
 
 use aipress_store::StoreError;
 use aipress_store::TenantRecord;
+use aipress_types::IntentContent;
 use aipress_types::ObservedPhase;
 use aipress_types::OperationId;
 use aipress_types::ShardId;
@@ -36,6 +37,7 @@ pub(crate) async fn of(plane: &Plane, tenant: &TenantRecord) -> Result<TenantInt
         hosts: vec![plane.sites.authority(name)],
         secrets,
         operation: waiting_operation(plane, tenant).await?,
+        content: content(plane, tenant).await?,
     })
 }
 
@@ -52,6 +54,18 @@ pub(crate) async fn of_shard(
         }
     }
     Ok(intents)
+}
+
+/// What a site that is being made is made of.
+async fn content(
+    plane: &Plane,
+    tenant: &TenantRecord,
+) -> Result<Option<IntentContent>, StoreError> {
+    let import = plane.store.import_building_of(tenant.uid).await?;
+    Ok(import.map(|import| IntentContent {
+        import: import.id,
+        wordpress_version: import.wordpress_version,
+    }))
 }
 
 async fn waiting_operation(

@@ -14,5 +14,6 @@ pub(crate) mod scope;
 pub(crate) mod secrets;
 pub(crate) mod shard;
 pub(crate) mod tenant;
+pub(crate) mod transfer;
 pub(crate) mod webhook;
 pub(crate) mod wp;

@@ -88,6 +88,9 @@ pub(crate) async fn begin(
 ) -> Result<OperationId, StoreError> {
     let id = OperationId(Uuid::new_v4());
     for older in change.txn.operations_unfinished_of(tenant.uid).await? {
+        if older.generation == 0 {
+            continue;
+        }
         let outcome = OperationOutcome::Canceled(Some(serde_json::json!({ "supersededBy": id })));
         end(change, &older, &outcome).await?;
     }
@@ -111,6 +114,23 @@ pub(crate) async fn begin_ended(
     change.txn.operation_finish(id, &outcome, change.now).await?;
     record_event(change, id, EVENT_STATE).await?;
     tell(change, id, "operation.succeeded").await?;
+    Ok(id)
+}
+
+/// An operation that waits for no generation of the tenant: it overtakes nobody, and nobody
+/// overtakes it; whoever does its work ends it.
+pub(crate) async fn begin_beside(
+    change: &mut Change<'_>,
+    origin: &Origin,
+    kind: &str,
+    tenant: &TenantRecord,
+) -> Result<OperationId, StoreError> {
+    let id = OperationId(Uuid::new_v4());
+    insert(change, origin, kind, tenant, id).await?;
+    change.txn.operation_set_generation(id, 0).await?;
+    change.txn.operation_start(id, change.now).await?;
+    record_event(change, id, EVENT_STATE).await?;
+    tell(change, id, "operation.created").await?;
     Ok(id)
 }
 

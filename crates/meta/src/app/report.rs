@@ -26,6 +26,7 @@ use aipress_types::TenantObserved;
 use aipress_types::TenantState;
 
 use crate::app::operation;
+use crate::app::transfer::is_all_or_nothing;
 use crate::change::Change;
 use crate::codes::OPERATION_FAILED;
 use crate::operations::ROUTE;
@@ -248,6 +249,10 @@ async fn follow(
             let problem = serde_json::to_value(problem).unwrap_or_default();
             if moved {
                 operation::record_event(change, waiting.id, operation::EVENT_STEP).await?;
+            }
+            if is_all_or_nothing(&waiting.kind) {
+                // It ends once what was made is removed again: its name is free then.
+                return Ok(());
             }
             return operation::end(change, &waiting, &OperationOutcome::Failed(problem)).await;
         }

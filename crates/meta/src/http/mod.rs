@@ -8,7 +8,9 @@ pub(crate) mod cursor;
 pub(crate) mod dispatch;
 pub(crate) mod envelope;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod health;
+pub(crate) mod imports;
 pub(crate) mod internal;
 pub(crate) mod json;
 pub(crate) mod me;
@@ -46,6 +48,12 @@ pub use openapi::openapi;
 fn routes() -> OpenApiRouter<Arc<Plane>> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .merge(tenant_routes())
+        .routes(routes!(exports::show::show))
+        .routes(routes!(exports::data::data))
+        .routes(routes!(imports::create::create))
+        .routes(routes!(imports::show::show, imports::delete::delete))
+        .routes(routes!(imports::data::append))
+        .routes(routes!(imports::complete::complete))
         .routes(routes!(schemas::tenant::tenant))
         .routes(routes!(shards::list::list))
         .routes(routes!(shards::show::show, shards::update::update))
@@ -58,6 +66,7 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(operations::events::events))
         .routes(routes!(audit::list::list))
         .routes(routes!(events::list::list))
+        .merge(webhooks::routes())
         .routes(routes!(me::show::show))
         .routes(routes!(health::show::show))
         .routes(routes!(metrics::show::show))
@@ -82,18 +91,8 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(tenants::logs::logs))
         .routes(routes!(tenants::wp::wp))
-        .routes(routes!(shards::list::list))
-        .routes(routes!(shards::show::show, shards::update::update))
-        .routes(routes!(projects::list::list))
-        .routes(routes!(operations::list::list))
-        .routes(routes!(operations::show::show))
-        .routes(routes!(operations::events::events))
-        .routes(routes!(audit::list::list))
-        .routes(routes!(events::list::list))
-        .merge(webhooks::routes())
-        .routes(routes!(me::show::show))
-        .routes(routes!(health::show::show))
-        .routes(routes!(metrics::show::show))
+        .routes(routes!(tenants::export::export))
+        .routes(routes!(tenants::clone::clone))
 }
 
 /// The public API.
@@ -113,6 +112,7 @@ pub(crate) fn internal_router(plane: Arc<Plane>) -> Router {
     let router = Router::new()
         .route("/internal/v1/shards/{id}/intents", get(internal::intents::intents))
         .route("/internal/v1/shards/{id}/report", post(internal::report::report))
+        .route("/internal/v1/imports/{id}/data", get(internal::imports::data))
         .route("/internal/v1/routes", get(internal::routes::routes))
         .route("/internal/v1/routes/{host}", get(internal::route::route));
     finished(router, plane)

@@ -18,6 +18,7 @@ use aipress_types::StepState;
 use aipress_types::TenantState;
 
 use crate::app::operation;
+use crate::app::transfer::is_all_or_nothing;
 use crate::change::Change;
 use crate::operations::ROUTE;
 use crate::operations::title;
@@ -29,6 +30,14 @@ const EDGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether what the operation waits for is so.
 pub(crate) fn is_reached(tenant: &TenantRecord, operation: &OperationRecord) -> bool {
+    if operation.generation == 0 {
+        // It waits for no generation; whoever does its work ends it.
+        return false;
+    }
+    if is_all_or_nothing(&operation.kind) && tenant.desired != DesiredState::Active {
+        // Its site is being removed again: it ends as failed when that is done.
+        return false;
+    }
     tenant.state == TenantState::Erased
         || (tenant.observed_generation >= operation.generation
             && tenant

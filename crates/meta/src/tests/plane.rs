@@ -8,6 +8,7 @@ use aipress_store::Store;
 
 use super::harness::Meta;
 use crate::app::scope::Scope;
+use crate::app::transfer::spool::Spool;
 use crate::change::Origin;
 use crate::http::internal::RoleTokens;
 use crate::plane::Plane;
@@ -26,6 +27,7 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         roles: RoleTokens::default(),
         own_token: None,
         streams: config.streams,
+        spool: Spool::new(config.registry_path.with_file_name("imports")),
         webhooks: config.webhooks,
         lifecycle: Lifecycle::manual(),
     }))

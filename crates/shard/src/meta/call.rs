@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aipress_api::PROTOCOL;
 use aipress_api::PROTOCOL_HEADER;
+use aipress_api::Problem;
 use aipress_api::ROLE_HEADER;
 use aipress_kit::http::Client;
 use aipress_kit::http::ClientError;
@@ -12,6 +13,9 @@ use bytes::Bytes;
 use http::Method;
 use http::Request;
 use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +23,9 @@ use crate::config::ShardConfig;
 
 /// Long enough for a meta that is busy, short enough to notice one that hangs.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest refusal of a stream that is read, in bytes.
+const PROBLEM_MAX: usize = 64 * 1024;
 
 /// Why a call of meta brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +76,29 @@ impl Meta {
         self.call(Method::POST, path, Bytes::from(body)).await
     }
 
-    async fn call<T: DeserializeOwned>(
+    /// A body that is too large for memory: the caller's to read, and to bound.
+    pub(crate) async fn stream(&self, path: &str) -> Result<Incoming, CallError> {
+        let answer = self.http.stream(self.request(Method::GET, path, Bytes::new())?).await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.into_body());
+        }
+        let body = Limited::new(answer.into_body(), PROBLEM_MAX).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => problem.detail,
+            Err(_) => String::from_utf8_lossy(&body).chars().take(300).collect(),
+        };
+        Err(CallError::Refused { path: path.to_owned(), status: status.as_u16(), body })
+    }
+
+    fn request(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<T, CallError> {
-        let request = Request::builder()
+    ) -> Result<Request<Bytes>, CallError> {
+        Request::builder()
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
@@ -83,7 +106,16 @@ impl Meta {
             .header(ROLE_HEADER, self.shard.to_string())
             .header(PROTOCOL_HEADER, PROTOCOL)
             .body(body)
-            .map_err(|source| CallError::Request { path: path.to_owned(), source })?;
+            .map_err(|source| CallError::Request { path: path.to_owned(), source })
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, CallError> {
+        let request = self.request(method, path, body)?;
         let answer = self.http.call(request).await?;
         let status = answer.status();
         if !status.is_success() {

@@ -11,6 +11,7 @@ mod plan;
 mod route;
 mod shard;
 mod tenant;
+mod transfer;
 mod webhook;
 
 pub use account::*;
@@ -23,4 +24,5 @@ pub use plan::*;
 pub use route::*;
 pub use shard::*;
 pub use tenant::*;
+pub use transfer::*;
 pub use webhook::*;

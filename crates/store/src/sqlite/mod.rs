@@ -28,6 +28,7 @@ mod tenant_list;
 mod tenant_rows;
 mod tenants;
 mod tokens;
+mod transfers;
 mod txn;
 mod webhook_deliveries;
 mod webhooks;

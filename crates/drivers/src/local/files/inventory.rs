@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Disk;
 use super::at;
+use super::import::IMPORT_PREFIX;
 use super::slot;
 use super::trash::ERASING_PREFIX;
 use crate::error::DriverError;
@@ -32,7 +33,9 @@ pub(super) fn list(disk: &Disk) -> Result<Vec<FileObject>, DriverError> {
         }
     }
     for name in names(&disk.paths.sites())? {
-        objects.push(match name.parse() {
+        // One that is being filled is a site's as well.
+        let owner = name.strip_prefix(IMPORT_PREFIX).unwrap_or(&name);
+        objects.push(match owner.parse() {
             Ok(uid) => FileObject::Site(uid),
             Err(_) => FileObject::Unexplained(disk.paths.sites().join(name)),
         });

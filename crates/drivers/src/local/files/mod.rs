@@ -4,6 +4,8 @@
 //! them. Whole folders come and go by renaming; what is half-made or half-removed never stands at
 //! its place. All calls are blocking underneath and run beside the async threads, one at a time.
 
+mod export;
+mod import;
 mod inventory;
 mod log;
 mod login;
@@ -16,6 +18,7 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use aipress_types::TenantUid;
@@ -24,6 +27,9 @@ use tokio::sync::Mutex;
 
 use self::trash::Condemned;
 use crate::Ensured;
+use crate::content::Content;
+use crate::content::ContentFacts;
+use crate::content::ContentPiece;
 use crate::error::DriverError;
 use crate::files::FileObject;
 use crate::files::Files;
@@ -122,6 +128,15 @@ impl LocalFiles {
     }
 }
 
+/// Runs what takes as long as a site is large: beside the turns of short changes, and unbounded in
+/// time, since its caller watches its progress.
+async fn long<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> Result<T, DriverError> + Send + 'static,
+) -> Result<T, DriverError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| DriverError::failed(what, error))?
+}
+
 /// Names a path in an error.
 fn at<'a>(what: &'static str, path: &'a Path) -> impl Fn(io::Error) -> DriverError + 'a {
     move |source| DriverError::io(what, path, source)
@@ -135,6 +150,37 @@ impl Files for LocalFiles {
 
     async fn ensure_site(&self, uid: TenantUid, slot: Slot) -> Result<Ensured, DriverError> {
         self.blocking("ensure site's folder", move |disk| site::ensure(disk, uid, slot)).await
+    }
+
+    async fn ensure_site_from(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        content: &Content,
+    ) -> Result<Ensured, DriverError> {
+        let missing = move |disk: &Disk| site::is_missing(disk, uid, slot);
+        if self.blocking("ensure site", missing).await? {
+            let (disk, content) = (Arc::clone(&self.disk), content.clone());
+            long("lay out the files", move || import::fill(&disk, uid, slot, &content)).await?;
+            self.blocking("ensure site", move |disk| import::adopt(disk, uid)).await?;
+            self.ensure_site(uid, slot).await?;
+            return Ok(Ensured::Created);
+        }
+        self.ensure_site(uid, slot).await
+    }
+
+    async fn measure_content(&self, uid: TenantUid) -> Result<ContentFacts, DriverError> {
+        let disk = Arc::clone(&self.disk);
+        long("measure site's files", move || export::measure(&disk, uid)).await
+    }
+
+    async fn read_content(
+        &self,
+        uid: TenantUid,
+        pieces: SyncSender<ContentPiece>,
+    ) -> Result<(), DriverError> {
+        let disk = Arc::clone(&self.disk);
+        long("read site's files", move || export::send(&disk, uid, &pieces)).await
     }
 
     async fn write_site_json(

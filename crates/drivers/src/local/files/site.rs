@@ -37,8 +37,31 @@ const FOLDERS: &[(&str, u32)] = &[
     ("private/login", 0o700),
 ];
 
+/// Whether the site has no folder yet and may get one.
+pub(super) fn is_missing(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<bool, DriverError> {
+    check_place(disk, uid, slot)?;
+    Ok(!disk.paths.site(uid).exists())
+}
+
 /// Makes the site's folder and the slot's link to it.
 pub(super) fn ensure(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<Ensured, DriverError> {
+    let linked = check_place(disk, uid, slot)?;
+    log::ensure(disk, uid)?;
+    let made = make(disk, uid, slot)?;
+    check_owner(disk, uid, slot)?;
+    if linked.is_none() {
+        slot::link(disk, slot, uid)?;
+    }
+    Ok(match (made, linked) {
+        (true, _) => Ensured::Created,
+        (false, None) => Ensured::Repaired,
+        (false, Some(_)) => Ensured::Kept,
+    })
+}
+
+/// Whom the slot is linked to: this site or nobody. Refuses what would be two sites in one slot, one
+/// in two, or one beside its former self in the trash.
+fn check_place(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<Option<TenantUid>, DriverError> {
     let what = || format!("ensure folder of site {uid}");
     let linked = slot::linked(disk, slot)?;
     if linked.is_some_and(|other| other != uid) {
@@ -61,17 +84,7 @@ pub(super) fn ensure(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<Ensured,
     if !path.exists() && disk.paths.trash().join(uid.to_string()).exists() {
         return Err(DriverError::conflict(what(), "it is in the trash; restore it instead"));
     }
-    log::ensure(disk, uid)?;
-    let made = make(disk, uid, slot)?;
-    check_owner(disk, uid, slot)?;
-    if linked.is_none() {
-        slot::link(disk, slot, uid)?;
-    }
-    Ok(match (made, linked) {
-        (true, _) => Ensured::Created,
-        (false, None) => Ensured::Repaired,
-        (false, Some(_)) => Ensured::Kept,
-    })
+    Ok(linked)
 }
 
 fn make(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<bool, DriverError> {
@@ -86,9 +99,7 @@ fn make(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<bool, DriverError> {
     tree::remove(&sites, OsStr::new(&name)).map_err(&fail)?;
     // Root's until it is complete, so that nothing can move in it while it is filled.
     let (dir, _) = beneath::make_dir_at(&sites, &name, disk.ids.root(), 0o700).map_err(&fail)?;
-    for (folder, mode) in FOLDERS {
-        make_path(&dir, Path::new(folder), own, *mode).map_err(&fail)?;
-    }
+    make_folders(&dir, own).map_err(&fail)?;
     for seed in &disk.seed {
         write_seed(&dir, seed, own).map_err(&fail)?;
     }
@@ -98,6 +109,14 @@ fn make(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<bool, DriverError> {
         .and_then(|()| rustix::fs::fsync(&sites))
         .map_err(|errno| fail(errno.into()))?;
     Ok(true)
+}
+
+/// Makes the folders that each site has.
+pub(super) fn make_folders(dir: &OwnedFd, own: UnixIds) -> io::Result<()> {
+    for (folder, mode) in FOLDERS {
+        make_path(dir, Path::new(folder), own, *mode)?;
+    }
+    Ok(())
 }
 
 /// Makes a folder below `dir` with its parents, and opens it.

@@ -83,10 +83,13 @@ pub(super) fn condemn(disk: &Disk, uid: TenantUid) -> Result<Condemned, DriverEr
         "trash"
     } else {
         let sites = beneath::open_dir(&disk.paths.sites()).map_err(&fail)?;
-        let unfinished = format!("{}{uid}", super::site::NEW_PREFIX);
-        let found = tree::remove(&sites, OsStr::new(&unfinished)).map_err(&fail)?;
+        let mut found = false;
+        for prefix in [super::site::NEW_PREFIX, super::import::IMPORT_PREFIX] {
+            let unfinished = format!("{prefix}{uid}");
+            found |= tree::remove(&sites, OsStr::new(&unfinished)).map_err(&fail)?;
+        }
         // Last: while there is a folder, there is a site that a line may be about.
-        let found = log::erase(disk, uid)? || found;
+        found |= log::erase(disk, uid)?;
         return Ok(if found { Condemned::Unfinished } else { Condemned::Nothing });
     };
     // The new name says that there is no way back, also to whoever reads it after a crash.

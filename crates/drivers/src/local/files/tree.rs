@@ -24,7 +24,7 @@ use crate::local::beneath;
 use crate::uids::UnixIds;
 
 /// Deepest nesting that is walked. WordPress with the deepest plugins has about 20 levels.
-const DEPTH_MAX: usize = 200;
+pub(super) const DEPTH_MAX: usize = 200;
 /// Refused paths that are reported.
 const REFUSED_SHOWN: usize = 20;
 

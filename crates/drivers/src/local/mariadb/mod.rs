@@ -4,7 +4,9 @@
 //! no session behind that still holds locks or unread answers. A handful at once, no more.
 
 mod account;
+mod dump;
 mod inventory;
+mod load;
 mod names;
 mod personalize;
 mod record;
@@ -26,6 +28,7 @@ use sqlx::ConnectOptions;
 use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlConnectOptions;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 
 pub use server::MariadbOptions;
 pub use server::prepare;
@@ -34,6 +37,8 @@ pub(crate) use server::AdminCredentials;
 pub(crate) use server::find_program;
 
 use crate::Ensured;
+use crate::content::Content;
+use crate::content::DatabaseFacts;
 use crate::database::Database;
 use crate::database::DbObject;
 use crate::database::Personalization;
@@ -207,6 +212,27 @@ impl Database for MariaDb {
             site::ensure(&mut session, site, core_version, personalization).await
         })
         .await
+    }
+
+    async fn ensure_site_from(
+        &self,
+        site: &SiteDatabase,
+        core_version: &str,
+        content: &Content,
+    ) -> Result<Ensured, DriverError> {
+        names::check_site(site)?;
+        load::ensure(self, site, core_version, content).await
+    }
+
+    async fn facts(&self, uid: TenantUid) -> Result<DatabaseFacts, DriverError> {
+        self.within("measure the database", CALL_LIMIT, async move |mut session| {
+            dump::facts(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn dump(&self, uid: TenantUid, chunks: mpsc::Sender<Vec<u8>>) -> Result<(), DriverError> {
+        dump::dump(self, uid, chunks).await
     }
 
     async fn set_passwords(

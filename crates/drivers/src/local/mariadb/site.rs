@@ -62,7 +62,7 @@ pub(crate) async fn ensure(
     }
 }
 
-async fn keep(
+pub(super) async fn keep(
     session: &mut MySqlConnection,
     site: &SiteDatabase,
     what: &str,
@@ -80,7 +80,7 @@ async fn keep(
 }
 
 /// Removes what an interrupted making left. The record says `making`: no tenant ever used it.
-async fn clear_half_made(
+pub(super) async fn clear_half_made(
     session: &mut MySqlConnection,
     uid: TenantUid,
     what: &str,

@@ -10,6 +10,7 @@ use aipress_types::AccountId;
 use aipress_types::DesiredState;
 use aipress_types::FieldError;
 use aipress_types::NameError;
+use aipress_types::OperationId;
 use aipress_types::TenantMetadata;
 use aipress_types::TenantName;
 use aipress_types::TenantSpec;
@@ -105,17 +106,42 @@ pub(crate) async fn make(
     account: AccountId,
     checked: Checked,
 ) -> Result<Answer, ApiError> {
+    let (made, operation) = record(scope, &mut change, name, account, checked, KIND).await?;
+    let answer = tenant::answer(&mut change, 202, &made, operation).await?;
+    scope.commit(change, &answer).await?;
+    Ok(answer)
+}
+
+/// Refuses a name that somebody has.
+pub(crate) async fn check_free(
+    scope: &Scope,
+    change: &mut Change<'_>,
+    name: &TenantName,
+) -> Result<(), ApiError> {
+    match change.txn.tenant_fetch(&TenantRef::Name(name.clone())).await? {
+        Some(holder) => Err(name_taken(&holder, &scope.caller)),
+        None => Ok(()),
+    }
+}
+
+/// Places and writes it within a change, with an operation of this kind.
+pub(crate) async fn record(
+    scope: &Scope,
+    change: &mut Change<'_>,
+    name: TenantName,
+    account: AccountId,
+    checked: Checked,
+    kind: &str,
+) -> Result<(TenantRecord, OperationId), ApiError> {
     let plane = &scope.plane;
     let uid = TenantUid(Uuid::new_v4());
     let sealed_secrets = secrets::make(&plane.sealer, uid)
         .map_err(|error| ApiError::internal("make secrets", &error))?;
-    if let Some(holder) = change.txn.tenant_fetch(&TenantRef::Name(name.clone())).await? {
-        return Err(name_taken(&holder, &scope.caller));
-    }
+    check_free(scope, change, &name).await?;
     if change.txn.account_fetch(account).await?.is_none() {
         return Err(no_account(&checked.account_pointer, account));
     }
-    let shard = placement::choose(&mut change, &name, &checked.spec).await?;
+    let shard = placement::choose(change, &name, &checked.spec).await?;
     let insert = TenantInsert {
         uid,
         name,
@@ -135,13 +161,11 @@ pub(crate) async fn make(
         other => other.into(),
     })?;
     change.route(&made).await?;
-    let operation = operation::begin(&mut change, &scope.origin, KIND, &made).await?;
+    let operation = operation::begin(change, &scope.origin, kind, &made).await?;
     let after = tenant::audited(&made, &plane.sites);
-    change.note_tenant(&scope.origin, &made, Note { action: KIND, before: None, after }).await?;
+    change.note_tenant(&scope.origin, &made, Note { action: kind, before: None, after }).await?;
     change.push(uid);
-    let answer = tenant::answer(&mut change, 202, &made, operation).await?;
-    scope.commit(change, &answer).await?;
-    Ok(answer)
+    Ok((made, operation))
 }
 
 /// Why a text is no name for a new tenant here.

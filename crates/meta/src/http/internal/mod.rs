@@ -1,6 +1,7 @@
 //! The calls between roles: shards pull intents and report, edges pull routes. On a listener of
 //! its own, only with a role's token.
 
+pub(crate) mod imports;
 pub(crate) mod intents;
 pub(crate) mod report;
 mod role;

@@ -1,9 +1,11 @@
 //! `/v1/tenants`: sites.
 
+pub(crate) mod clone;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod document;
 pub(crate) mod erase;
+pub(crate) mod export;
 pub(crate) mod list;
 pub(crate) mod login_link;
 pub(crate) mod logs;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aipress_drivers::CacheUser;
+use aipress_drivers::Content;
 use aipress_drivers::Personalization;
+use aipress_drivers::Progress;
 use aipress_drivers::Recycle;
 use aipress_drivers::SiteConfig;
 use aipress_drivers::SiteDatabase;
@@ -17,6 +19,7 @@ use aipress_drivers::layout::tenant_handle;
 use aipress_types::DesiredState;
 use aipress_types::TenantIntent;
 
+use crate::content::PulledArchive;
 use crate::core::ShardCore;
 use crate::journal::Entry;
 use crate::journal::Master;
@@ -43,6 +46,9 @@ pub(super) const SUSPENDED: &[&str] =
 /// When a cache user that could not be made is tried again.
 const CACHE_AGAIN: Duration = Duration::from_secs(5);
 
+/// Between two words about how far something long is.
+const TELL: Duration = Duration::from_secs(1);
+
 /// Login of the first administrator.
 const ADMIN_LOGIN: &str = "admin";
 
@@ -60,6 +66,7 @@ pub(super) async fn run(
         bring_back(plane, &entry, slot).await?;
     }
     let own_php = master::is_wanted(&entry.intent);
+    let (database_from, files_from) = (content(plane, &entry), content(plane, &entry));
     let php = async {
         if own_php {
             steps.run("php", master::start(plane, &entry, slot)).await?;
@@ -68,10 +75,12 @@ pub(super) async fn run(
     };
     let files = async {
         steps.run("cache", make_cache_user(plane, &entry.intent)).await?;
-        steps.run("files", make_files(plane, &entry, slot, &core)).await
+        let made = make_files(plane, &entry, slot, &core, files_from.as_ref());
+        steps.run("files", watched(steps, "files", files_from.as_ref(), made)).await
     };
-    let (database, files, php) =
-        tokio::join!(steps.run("database", make_database(plane, &entry.intent, &core)), files, php);
+    let database = make_database(plane, &entry.intent, &core, database_from.as_ref());
+    let database = watched(steps, "database", database_from.as_ref(), database);
+    let (database, files, php) = tokio::join!(steps.run("database", database), files, php);
     database?;
     files?;
     php?;
@@ -126,7 +135,14 @@ async fn choose_core(plane: &Plane, entry: &Entry) -> Result<(ShardCore, ShardCo
     // The version that was asked for, or the one that was the default when the site was made.
     let wanted = entry.intent.spec.wordpress.version.as_deref();
     let held = entry.core_version.as_deref();
-    let wanted = resolve(wanted.or(held)).await?;
+    let had =
+        entry.intent.content.as_ref().and_then(|content| content.wordpress_version.as_deref());
+    let wanted = match (wanted.or(held), had) {
+        (None, Some(had)) => nearest(plane, had)
+            .await
+            .map_err(|message| StepError { message, retryable: false })?,
+        (wanted, _) => resolve(wanted).await?,
+    };
     let core = match held.filter(|held| entry.built && *held != wanted.version) {
         Some(held) => resolve(Some(held)).await?,
         None => wanted.clone(),
@@ -140,6 +156,19 @@ async fn choose_core(plane: &Plane, entry: &Entry) -> Result<(ShardCore, ShardCo
         }
     })?;
     Ok((core, wanted))
+}
+
+/// The version that a site had elsewhere, or its branch, or the default where neither can be had:
+/// WordPress brings an older database up to date by itself.
+async fn nearest(plane: &Plane, had: &str) -> Result<ShardCore, String> {
+    let branch = had.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    for wanted in [had, branch.as_str()] {
+        match plane.cores.resolve(Some(wanted)).await {
+            Ok(core) => return Ok(core),
+            Err(error) => tracing::info!(wanted, error, "another WordPress is taken"),
+        }
+    }
+    plane.cores.resolve(None).await
 }
 
 async fn bring_back(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
@@ -158,8 +187,16 @@ async fn make_database(
     plane: &Plane,
     intent: &TenantIntent,
     core: &ShardCore,
+    content: Option<&Content>,
 ) -> Result<(), StepError> {
     let database = &plane.drivers.database;
+    if let Some(content) = content {
+        database.ensure_site_from(&site_database(intent), &core.version, content).await?;
+        if intent.desired == DesiredState::Active {
+            database.resume(intent.uid).await?;
+        }
+        return Ok(());
+    }
     database.ensure_template(&core.version, core.template.as_ref()).await?;
     let wordpress = &intent.spec.wordpress;
     let personalization = Personalization {
@@ -201,14 +238,52 @@ async fn make_files(
     entry: &Entry,
     slot: Slot,
     core: &ShardCore,
+    content: Option<&Content>,
 ) -> Result<(), StepError> {
     let (files, intent) = (&plane.drivers.files, &entry.intent);
     if !entry.aside {
         clean_slot(plane, entry, slot).await?;
     }
-    files.ensure_site(intent.uid, slot).await?;
+    match content {
+        Some(content) => files.ensure_site_from(intent.uid, slot, content).await?,
+        None => files.ensure_site(intent.uid, slot).await?,
+    };
     files.write_site_json(slot, &site_config(plane, intent, slot, core)).await?;
     Ok(())
+}
+
+/// What a site is made of that is not whole yet and comes from an archive.
+fn content(plane: &Plane, entry: &Entry) -> Option<Content> {
+    let wanted = entry.intent.content.as_ref().filter(|_| !entry.built)?;
+    Some(Content {
+        source: Arc::new(PulledArchive::new(plane.meta.clone(), wanted.import)),
+        home: entry.intent.home.clone(),
+        progress: Arc::new(Progress::default()),
+    })
+}
+
+/// The same work, its progress told with its step.
+async fn watched<T>(
+    steps: &Steps<'_>,
+    name: &str,
+    content: Option<&Content>,
+    work: impl Future<Output = T>,
+) -> T {
+    let Some(content) = content else { return work.await };
+    let telling = async {
+        loop {
+            tokio::time::sleep(TELL).await;
+            let (done, total) = content.progress.read();
+            steps.progress(name, done, total);
+        }
+    };
+    tokio::pin!(work, telling);
+    std::future::poll_fn(|context| {
+        // It never ends: it is polled for its telling alone.
+        let _: std::task::Poll<std::convert::Infallible> = telling.as_mut().poll(context);
+        work.as_mut().poll(context)
+    })
+    .await
 }
 
 async fn suspend(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {

@@ -1,0 +1,41 @@
+//! What can be wrong with an archive.
+
+use std::io;
+
+/// Why an archive could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The stream below.
+    #[error("the archive can't be read or written: {0}")]
+    Io(#[from] io::Error),
+    /// It is no such archive, or it was damaged.
+    #[error("{0}")]
+    Damaged(String),
+    /// It ends before its list of checksums.
+    #[error("the archive is incomplete: it ends before its checksums; export it again")]
+    Incomplete,
+    /// A later format than this program knows.
+    #[error("the archive has format version {0}; this program reads version 1")]
+    TooNew(u32),
+    /// More than is taken.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A statement that is not loaded.
+    #[error("line {line} of the database: {reason}")]
+    Sql {
+        /// Where the statement begins, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The visitor's own error, in words.
+    #[error("{0}")]
+    Visitor(String),
+}
+
+impl ArchiveError {
+    /// Whether the same archive may be read another time: the stream broke, not the archive.
+    pub fn is_stream(&self) -> bool {
+        matches!(self, Self::Io(_))
+    }
+}

@@ -1,0 +1,278 @@
+//! An import: announced, uploaded in pieces, looked at, then a tenant that is made of it.
+
+use std::io::BufReader;
+use std::io::Read;
+
+use aipress_api::ImportComplete;
+use aipress_api::ImportCreate;
+use aipress_api::ImportView;
+use aipress_archive::ArchiveError;
+use aipress_archive::Level;
+use aipress_archive::Limits;
+use aipress_archive::Report;
+use aipress_archive::inspect;
+use aipress_store::ImportRecord;
+use aipress_store::ImportState;
+use aipress_types::AccountId;
+use aipress_types::FieldError;
+use aipress_types::TenantMetadata;
+use aipress_types::TenantName;
+use aipress_types::TenantSpec;
+use sha2::Digest;
+use sha2::Sha256;
+use time::Duration;
+use uuid::Uuid;
+
+use crate::app::scope::Answer;
+use crate::app::scope::Scope;
+use crate::app::tenant;
+use crate::app::tenant::create;
+use crate::app::transfer::IMPORT;
+use crate::app::transfer::spool::IMPORTS_MAX;
+use crate::change::Change;
+use crate::codes;
+use crate::plane::Plane;
+use crate::policy::Action;
+use crate::policy::Caller;
+use crate::policy::Resource;
+use crate::policy::authorize;
+use crate::problem::ApiError;
+
+/// How long an upload is waited for.
+const KEPT: Duration = Duration::hours(24);
+/// Findings that a refusal lists.
+const ERRORS_MAX: usize = 20;
+
+/// An import on the wire.
+pub(crate) fn view(plane: &Plane, import: &ImportRecord) -> ImportView {
+    ImportView {
+        id: import.id,
+        name: import.name.clone(),
+        state: import.state.as_str().to_owned(),
+        offset: plane.spool.size(import.id).unwrap_or(0),
+        report: import.report.clone(),
+        tenant_uid: import.tenant.map(|uid| uid.0),
+        message: import.message.clone(),
+        created_at: import.created_at,
+        expires_at: import.expires_at,
+    }
+}
+
+fn answer(plane: &Plane, status: u16, import: &ImportRecord) -> Result<Answer, ApiError> {
+    let body = serde_json::to_value(view(plane, import))
+        .map_err(|error| ApiError::internal("encode import", &error))?;
+    Ok(Answer { status, body, shown_once: None, tenant: import.tenant, operation: None })
+}
+
+/// Announces an import. The name is looked at now and taken once the archive is there.
+pub(crate) async fn announce(scope: &Scope, body: ImportCreate) -> Result<Answer, ApiError> {
+    let plane = &scope.plane;
+    let spec = body.spec.clone().unwrap_or_default();
+    let (name, account, _) = checked(scope, &body.name, body.account, spec)?;
+    let mut change = Change::begin(plane).await?;
+    create::check_free(scope, &mut change, &name).await?;
+    let open = change.txn.imports_in(ImportState::Uploading).await?;
+    if open.iter().filter(|import| import.account == account).count() >= IMPORTS_MAX {
+        return Err(ApiError::new(
+            &codes::INVALID_STATE,
+            format!("{IMPORTS_MAX} imports of this account are under way: end or delete one first"),
+        ));
+    }
+    let import = ImportRecord {
+        id: Uuid::new_v4(),
+        account,
+        actor: scope.origin.actor.clone(),
+        name: body.name,
+        spec: body.spec,
+        state: ImportState::Uploading,
+        source: None,
+        report: None,
+        wordpress_version: None,
+        tenant: None,
+        operation: None,
+        message: None,
+        created_at: change.now,
+        expires_at: change.now + KEPT,
+    };
+    change.txn.import_put(&import).await?;
+    let answer = answer(plane, 201, &import)?;
+    scope.commit(change, &answer).await?;
+    Ok(answer)
+}
+
+/// The site to be made, checked as any new one.
+fn checked(
+    scope: &Scope,
+    name: &str,
+    account: Option<AccountId>,
+    spec: TenantSpec,
+) -> Result<(TenantName, AccountId, create::Checked), ApiError> {
+    let errors = spec.check("/spec");
+    let metadata = TenantMetadata::default();
+    create::checked(scope, create::NewTenant { name, account, metadata, spec, base: "" }, errors)
+}
+
+/// The import of this id, if the caller may have it.
+pub(crate) async fn find(
+    plane: &Plane,
+    caller: &Caller,
+    id: &str,
+) -> Result<ImportRecord, ApiError> {
+    let found = match id.parse() {
+        Ok(id) => plane.store.import_fetch(id).await?,
+        Err(_) => None,
+    };
+    let found = found.ok_or_else(|| ApiError::not_found("import", id))?;
+    authorize(caller, Action::ImportRead, Resource::Account(found.account))
+        .map_err(|_| ApiError::not_found("import", id))?;
+    Ok(found)
+}
+
+/// Gives up an upload.
+pub(crate) async fn remove(scope: &Scope, id: &str) -> Result<Answer, ApiError> {
+    let import = find(&scope.plane, &scope.caller, id).await?;
+    check_uploading(&import)?;
+    let mut change = Change::begin(&scope.plane).await?;
+    change.txn.import_remove(import.id).await?;
+    let answer = answer(&scope.plane, 200, &import)?;
+    scope.commit(change, &answer).await?;
+    let removed = scope.plane.spool.remove(import.id);
+    removed.map_err(|error| ApiError::internal("remove upload", &error))?;
+    Ok(answer)
+}
+
+/// Refuses what is no longer an upload.
+pub(crate) fn check_uploading(import: &ImportRecord) -> Result<(), ApiError> {
+    if import.state == ImportState::Uploading {
+        return Ok(());
+    }
+    let state = import.state.as_str();
+    Err(ApiError::new(
+        &codes::INVALID_STATE,
+        format!("the import is {state}: it takes no more data"),
+    ))
+}
+
+/// What a look brought.
+struct Looked {
+    sha256: String,
+    document: Option<Vec<u8>>,
+    report: Report,
+}
+
+/// Looks at the archive, and makes a tenant of it.
+pub(crate) async fn complete(
+    scope: &Scope,
+    id: &str,
+    body: ImportComplete,
+) -> Result<Answer, ApiError> {
+    let plane = &scope.plane;
+    let mut import = find(plane, &scope.caller, id).await?;
+    check_uploading(&import)?;
+    let Some(_turn) = plane.spool.turn(import.id) else {
+        return Err(ApiError::new(&codes::INVALID_STATE, "somebody uploads to it right now"));
+    };
+    let looked = look(plane, import.id).await?;
+    if body.sha256.as_ref().is_some_and(|told| !told.eq_ignore_ascii_case(&looked.sha256)) {
+        return Err(refused(
+            "/sha256",
+            format!("what arrived has the SHA-256 {}: upload it again", looked.sha256),
+        ));
+    }
+    import.wordpress_version.clone_from(&looked.report.wordpress_version);
+    import.report = serde_json::to_value(&looked.report).ok();
+    if body.check_only {
+        let mut change = Change::begin(plane).await?;
+        change.txn.import_put(&import).await?;
+        let answer = answer(plane, 200, &import)?;
+        scope.commit(change, &answer).await?;
+        return Ok(answer);
+    }
+    if !looked.report.is_fine() {
+        return Err(not_fine(&looked.report));
+    }
+    let spec = match import.spec.clone() {
+        Some(spec) => spec,
+        None => spec_of(looked.document.as_deref()),
+    };
+    let (name, account, checked) = checked(scope, &import.name, Some(import.account), spec)?;
+    let mut change = Change::begin(plane).await?;
+    let (made, operation) =
+        create::record(scope, &mut change, name, account, checked, IMPORT).await?;
+    import.state = ImportState::Building;
+    (import.tenant, import.operation) = (Some(made.uid), Some(operation));
+    change.txn.import_put(&import).await?;
+    let answer = tenant::answer(&mut change, 202, &made, operation).await?;
+    scope.commit(change, &answer).await?;
+    plane.transfers.notify_one();
+    Ok(answer)
+}
+
+/// Reads the whole archive once, beside the async threads.
+async fn look(plane: &Plane, id: Uuid) -> Result<Looked, ApiError> {
+    let Ok(_permit) = plane.looks.acquire().await else {
+        return Err(ApiError::new(&codes::INTERNAL, "shutting down"));
+    };
+    let path = plane.spool.path(id);
+    let looking = tokio::task::spawn_blocking(move || -> Result<Looked, ArchiveError> {
+        let file = std::fs::File::open(path)?;
+        let mut input =
+            Hashing { inner: BufReader::with_capacity(1 << 20, file), hash: Sha256::new() };
+        let (_, document, report) = inspect::archive(&mut input, &Limits::default())?;
+        std::io::copy(&mut input, &mut std::io::sink())?;
+        Ok(Looked { sha256: hex::encode(input.hash.finalize()), document, report })
+    });
+    let looked = looking.await.map_err(|error| ApiError::internal("look at archive", &error))?;
+    looked.map_err(|error| match &error {
+        ArchiveError::Io(io) if io.kind() == std::io::ErrorKind::NotFound => {
+            refused("/archive", "nothing was uploaded yet".to_owned())
+        }
+        ArchiveError::Io(io) => ApiError::internal("read upload", io),
+        other => refused("/archive", other.to_string()),
+    })
+}
+
+fn refused(pointer: &str, detail: String) -> ApiError {
+    ApiError::field(pointer, detail)
+}
+
+fn not_fine(report: &Report) -> ApiError {
+    let errors = report
+        .findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error)
+        .take(ERRORS_MAX)
+        .map(|finding| FieldError::new("/archive", finding.message.clone()));
+    ApiError::fields(errors.collect())
+}
+
+/// What the archive's document asks for, as far as it can be had by another site.
+fn spec_of(document: Option<&[u8]>) -> TenantSpec {
+    #[derive(serde::Deserialize)]
+    struct Document {
+        spec: TenantSpec,
+    }
+    let text = document.map(String::from_utf8_lossy).unwrap_or_default();
+    let mut spec =
+        serde_yaml_ng::from_str::<Document>(&text).map(|found| found.spec).unwrap_or_default();
+    spec.domains.clear();
+    // Packages are in the archive itself; what is declared would be fetched again.
+    spec.plugins.clear();
+    spec.themes.clear();
+    // The core follows from the archive, and can be changed afterwards.
+    spec.wordpress.version = None;
+    if spec.check("/spec").is_empty() { spec } else { TenantSpec::default() }
+}
+
+struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}

@@ -1,0 +1,115 @@
+//! `PATCH /v1/imports/{id}/data`.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_store::ImportRecord;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http_body_util::BodyExt;
+
+use crate::app::transfer::import;
+use crate::app::transfer::spool::ARCHIVE_MAX;
+use crate::codes;
+use crate::plane::Plane;
+use crate::policy::Caller;
+use crate::problem::ApiError;
+
+/// Where a piece goes.
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+/// Longest wait for the next bytes.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Upload the next piece of the archive.
+///
+/// `Upload-Offset` says where it goes: the number of bytes that are there (`offset` of the import).
+/// What arrives before a connection breaks is kept; the import says where to go on.
+#[utoipa::path(
+    patch,
+    path = "/v1/imports/{id}/data",
+    tag = "transfers",
+    operation_id = "import_data",
+    params(
+        ("id" = String, Path, description = "Its id"),
+        ("Upload-Offset" = u64, Header, description = "Bytes that are there already"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    responses((
+        status = 204, description = "Kept",
+        headers(("Upload-Offset" = u64, description = "Bytes that are there now")),
+    ))
+)]
+pub(crate) async fn append(
+    State(plane): State<Arc<Plane>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let found = import::find(&plane, &caller, &id).await?;
+    import::check_uploading(&found)?;
+    let told = headers.get(&OFFSET).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let Some(told) = told else {
+        return Err(ApiError::new(
+            &codes::BAD_REQUEST,
+            "say in `Upload-Offset` how many bytes are there already",
+        ));
+    };
+    let Some(_turn) = plane.spool.turn(found.id) else {
+        return Err(ApiError::new(&codes::INVALID_STATE, "somebody uploads to it right now"));
+    };
+    let here = size(&plane, &found)?;
+    if here != told {
+        let detail = format!("{here} bytes are there: go on from them");
+        return Err(
+            ApiError::new(&codes::INVALID_STATE, detail).with_header(OFFSET, &here.to_string())
+        );
+    }
+    write(&plane, &found, here, body).await?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(OFFSET, HeaderValue::from(size(&plane, &found)?));
+    Ok(response)
+}
+
+fn size(plane: &Plane, import: &ImportRecord) -> Result<u64, ApiError> {
+    plane.spool.size(import.id).map_err(|error| ApiError::internal("look at upload", &error))
+}
+
+async fn write(
+    plane: &Plane,
+    import: &ImportRecord,
+    here: u64,
+    mut body: Body,
+) -> Result<(), ApiError> {
+    let fault = |error: std::io::Error| ApiError::internal("keep upload", &error);
+    let mut room = plane.spool.room().map_err(fault)?.min(ARCHIVE_MAX.saturating_sub(here));
+    let mut file = plane.spool.append(import.id).map_err(fault)?;
+    loop {
+        let next = tokio::time::timeout(IDLE, body.frame()).await;
+        let frame = match next {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) | Err(_) => {
+                return Err(ApiError::new(
+                    &codes::BAD_REQUEST,
+                    "the piece ended before it was whole; what arrived is kept: go on from there",
+                ));
+            }
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        room = room.checked_sub(data.len() as u64).ok_or_else(|| {
+            ApiError::new(&codes::BODY_TOO_LARGE, "there is no more room for archives here")
+        })?;
+        // Into the page cache, which costs less than handing it to another thread.
+        file.write_all(&data).map_err(fault)?;
+    }
+    Ok(())
+}
