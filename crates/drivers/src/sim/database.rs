@@ -236,12 +236,8 @@ impl Database for SimWorld {
         let ready = self
             .call("database.ensure_site_from", |world| {
                 let state = world.database.sites.get(&site.uid).map(|site| site.state);
-                let none = || Site {
-                    state: SiteState::Making,
-                    user: None,
-                    version: 0,
-                    snapshot: None,
-                };
+                let none =
+                    || Site { state: SiteState::Making, user: None, version: 0, snapshot: None };
                 world.database.sites.entry(site.uid).or_insert_with(none);
                 Ok(state == Some(SiteState::Ready))
             })

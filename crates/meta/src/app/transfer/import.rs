@@ -136,6 +136,9 @@ pub(crate) async fn remove(scope: &Scope, id: &str) -> Result<Answer, ApiError> 
     change.txn.import_remove(import.id).await?;
     let answer = answer(&scope.plane, 200, &import)?;
     scope.commit(change, &answer).await?;
+    if scope.dry_run.is_some() {
+        return Ok(answer);
+    }
     let removed = scope.plane.spool.remove(import.id);
     removed.map_err(|error| ApiError::internal("remove upload", &error))?;
     Ok(answer)
