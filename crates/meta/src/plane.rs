@@ -13,8 +13,8 @@ use aipress_store::Store;
 use aipress_types::OperationId;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
-use tokio::sync::Notify;
 use aipress_types::WebhookId;
+use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
 use crate::app::transfer::spool::Spool;

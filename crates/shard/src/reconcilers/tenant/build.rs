@@ -138,9 +138,9 @@ async fn choose_core(plane: &Plane, entry: &Entry) -> Result<(ShardCore, ShardCo
     let had =
         entry.intent.content.as_ref().and_then(|content| content.wordpress_version.as_deref());
     let wanted = match (wanted.or(held), had) {
-        (None, Some(had)) => nearest(plane, had)
-            .await
-            .map_err(|message| StepError { message, retryable: false })?,
+        (None, Some(had)) => {
+            nearest(plane, had).await.map_err(|message| StepError { message, retryable: false })?
+        }
         (wanted, _) => resolve(wanted).await?,
     };
     let core = match held.filter(|held| entry.built && *held != wanted.version) {
