@@ -13,7 +13,7 @@ endif
 target := $(or $(CARGO_TARGET_DIR),target)
 aipress := $(target)/release/aipress
 
-.PHONY: help up down status clean-data test test-php lint fmt generate bench bench-events bench-report
+.PHONY: help up down status clean-data test test-api test-php lint fmt generate bench bench-events bench-report
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ clean-data: $(aipress) ## Remove all data of the stopped platform (asks first)
 
 test: ## Run every test: unit, integration, end to end against real WordPress
 	@scripts/test
+
+test-api: ## Test the API against its own description, with Schemathesis
+	@folder=$$(scripts/schemathesis) && AIPRESS_SCHEMATHESIS=$$folder \
+	  cargo test --quiet --package aipress-meta described -- --ignored --nocapture
 
 test-php: ## Run the tests of what runs inside WordPress
 	@scripts/test php

@@ -22,6 +22,7 @@ mod route;
 mod shard;
 mod tenant;
 mod up;
+mod webhook;
 
 pub(crate) use change::Guarded;
 pub(crate) use change::Plain;
@@ -54,6 +55,9 @@ pub(crate) use tenant::TenantUpdate;
 pub(crate) use tenant::TenantVerb;
 pub(crate) use tenant::TenantWp;
 pub(crate) use up::Up;
+pub(crate) use webhook::WebhookCreate;
+pub(crate) use webhook::WebhookUpdate;
+pub(crate) use webhook::WebhookVerb;
 
 use clap::Parser;
 use clap::Subcommand;
@@ -142,6 +146,12 @@ pub(crate) enum Verb {
         "aipress events --since oldest",
     ])]
     Events(Events),
+    /// Addresses that are told of events
+    #[command(subcommand, after_help = examples![
+        r#"aipress webhook create https://example.org/hook --kind "tenant.*""#,
+        "aipress webhook list",
+    ])]
+    Webhook(WebhookVerb),
     /// Show where a site lives, or would live
     #[command(after_help = examples![
         "aipress route bakery",

@@ -12,3 +12,4 @@ pub(crate) mod project;
 pub(crate) mod route;
 pub(crate) mod shard;
 pub(crate) mod tenant;
+pub(crate) mod webhook;

@@ -151,6 +151,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Project(verb) => cli::project::run(data, connect, verb, output).await,
         Verb::Operation(verb) => cli::operation::run(data, connect, verb, output).await,
         Verb::Events(events) => cli::events::run(data, connect, events, output).await,
+        Verb::Webhook(verb) => cli::webhook::run(data, connect, verb, output).await,
         Verb::Route(route) => cli::route::run(data, connect, &route, output).await,
     }
 }

@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bootstrap;
 mod documents;
+mod described;
 mod endpoint;
 mod events;
 mod followers;

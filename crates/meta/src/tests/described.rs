@@ -1,0 +1,61 @@
+//! The API against its own description: Schemathesis makes requests of all kinds from the OpenAPI
+//! document, good and bad ones, and checks every answer.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use aipress_kit::tasks;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::net::UnixStream;
+
+use super::harness::Meta;
+
+/// The same requests each time.
+const SEED: &str = "20261121";
+/// Requests of each kind for an endpoint.
+const EXAMPLES: &str = "25";
+
+/// Meta's public socket as a TCP port: Schemathesis knows no Unix sockets.
+async fn port_of(meta: &Meta) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let socket = meta.folder.path().join("meta.sock");
+    tasks::spawn("port", async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let Ok(mut to) = UnixStream::connect(&socket).await else { continue };
+            tasks::spawn("connection", async move {
+                let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+            });
+        }
+    });
+    port
+}
+
+/// `make test-api` runs it, with the program's folder in a variable.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "some minutes, and needs Schemathesis: make test-api"]
+async fn the_api_does_what_its_description_says() {
+    let folder = std::env::var("AIPRESS_SCHEMATHESIS").expect("run it by `make test-api`");
+    let meta = Meta::start(2).await;
+    meta.made("bakery").await;
+    let url = "http://127.0.0.1:9/hook";
+    meta.post("/v1/webhooks", json!({ "url": url, "kinds": ["tenant.*"] })).await.is(201);
+    let description = meta.folder.path().join("openapi.json");
+    std::fs::write(&description, crate::openapi().to_json().unwrap()).unwrap();
+    let mut schemathesis = Command::new(PathBuf::from(folder).join("bin/st"));
+    schemathesis
+        .current_dir(meta.folder.path())
+        .args(["run", "openapi.json", "--checks", "all", "--seed", SEED])
+        .args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing"])
+        .args(["--continue-on-failure", "--no-color", "--request-timeout", "20"])
+        .args(["--generation-database", "none", "--output-truncate", "false"])
+        .arg("--url")
+        .arg(format!("http://127.0.0.1:{}", port_of(&meta).await))
+        .arg("--header")
+        .arg(format!("Authorization: Bearer {}", meta.admin))
+        .stdin(Stdio::null());
+    let ended = tokio::task::spawn_blocking(move || schemathesis.status()).await.unwrap().unwrap();
+    assert!(ended.success(), "findings: see above");
+}
