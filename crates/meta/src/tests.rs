@@ -4,8 +4,8 @@
 mod access;
 mod bad_input;
 mod bootstrap;
-mod documents;
 mod described;
+mod documents;
 mod endpoint;
 mod events;
 mod followers;
