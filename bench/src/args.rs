@@ -26,6 +26,8 @@ pub(crate) enum Verb {
     Idle(Options),
     /// First request to a site without a PHP process
     Cold(Options),
+    /// Lists of 50,000 tenants, filtered and sorted
+    List(Options),
     /// An HTML page with charts of the results
     Report(Report),
 }

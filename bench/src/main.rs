@@ -11,6 +11,7 @@ mod cold;
 mod cores;
 mod create;
 mod idle;
+mod list;
 mod machine;
 mod page;
 mod peer;
@@ -37,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Page(options) => (&[Bench::Page], options),
         Verb::Idle(options) => (&[Bench::Idle], options),
         Verb::Cold(options) => (&[Bench::Cold], options),
+        Verb::List(options) => (&[Bench::List], options),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -55,10 +57,11 @@ enum Bench {
     Page,
     Idle,
     Cold,
+    List,
 }
 
 impl Bench {
-    const ALL: [Self; 4] = [Self::Create, Self::Page, Self::Idle, Self::Cold];
+    const ALL: [Self; 5] = [Self::Create, Self::Page, Self::Idle, Self::Cold, Self::List];
 
     async fn run(self, options: &Options) -> anyhow::Result<()> {
         let run = match self {
@@ -66,6 +69,7 @@ impl Bench {
             Self::Page => page::run(options).await?,
             Self::Idle => idle::run(options).await?,
             Self::Cold => cold::run(options).await?,
+            Self::List => list::run(options).await?,
         };
         run.print();
         run.save(&options.results_dir())
