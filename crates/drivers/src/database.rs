@@ -173,6 +173,9 @@ pub trait Database: Send + Sync {
     /// Whether it answers as administrator, within a second.
     async fn health(&self) -> Result<(), DriverError>;
 
+    /// Keeps the server's own logs to their bounds.
+    async fn trim_logs(&self) -> Result<(), DriverError>;
+
     /// Makes the template of a core version, where it is missing or of another revision.
     async fn ensure_template(
         &self,

@@ -184,6 +184,10 @@ impl Database for SimWorld {
         self.call("database.health", |_| Ok(())).await
     }
 
+    async fn trim_logs(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
     async fn ensure_template(
         &self,
         core_version: &str,

@@ -428,3 +428,31 @@ async fn a_copy_brings_back_all_that_an_upgrade_changed_and_goes_on_where_it_was
     assert!(refused.to_string().contains("triggers"), "{refused}");
     database.erase(site.uid).await.unwrap();
 }
+
+/// The log of slow queries is kept to its bound, and goes on being written.
+#[tokio::test]
+async fn slow_queries_fill_no_disk() {
+    let machine = Machine::new();
+    machine.prepare_redis();
+    machine.start_mariadb().await;
+    let drivers = machine.drivers();
+    let log = machine.paths.mariadb().join("data/slow.log");
+    let aside = log.with_extension("log.1");
+    let size = || std::fs::metadata(&log).map_or(0, |found| found.len());
+    drivers.database.trim_logs().await.unwrap();
+    assert!(!aside.exists(), "a small log stays");
+    std::fs::File::options()
+        .append(true)
+        .create(true)
+        .open(&log)
+        .unwrap()
+        .set_len(17 << 20)
+        .unwrap();
+    drivers.database.trim_logs().await.unwrap();
+    assert_eq!(std::fs::metadata(&aside).unwrap().len(), 17 << 20);
+    let begun = size();
+    assert!(begun < 4096, "{begun} bytes in the new one");
+    let mut session = machine.admin().await;
+    sqlx::query("SELECT SLEEP(2.2)").execute(&mut session).await.unwrap();
+    assert!(size() > begun, "the slow query is in the new log");
+}

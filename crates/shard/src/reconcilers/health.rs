@@ -15,6 +15,8 @@ use crate::plane::Plane;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Every tenant is looked at this often even when nothing seems to have happened.
 const RESYNC_LOOKS: u32 = 300;
+/// The servers' own logs are looked at this often: a minute of slow queries is some MB at most.
+const TRIM_LOOKS: u32 = 60;
 
 /// Looks until `stop`.
 pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
@@ -32,6 +34,11 @@ pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
             plane.tenants.observed.notify_one();
         }
         looks += 1;
+        if looks % TRIM_LOOKS == 0
+            && let Err(error) = plane.drivers.database.trim_logs().await
+        {
+            tracing::warn!(%error, "the database server's logs grow");
+        }
         let came_back =
             seen.health == ShardHealth::Healthy && before.health != ShardHealth::Healthy;
         if came_back || looks % RESYNC_LOOKS == 0 {

@@ -12,6 +12,7 @@ mod personalize;
 mod record;
 mod server;
 mod site;
+mod slow_log;
 mod snapshot;
 mod spare;
 mod template;
@@ -61,6 +62,7 @@ const COPY_LIMIT: Duration = Duration::from_secs(1800);
 #[derive(Debug)]
 pub struct MariaDb {
     socket: PathBuf,
+    slow_log: PathBuf,
     admin: AdminCredentials,
     sessions: Semaphore,
 }
@@ -73,6 +75,7 @@ impl MariaDb {
     pub fn open(paths: &ShardPaths) -> Result<Self, DriverError> {
         Ok(Self {
             socket: paths.mariadb_socket(),
+            slow_log: slow_log::path(paths),
             admin: AdminCredentials::read(&paths.mariadb_admin())?,
             sessions: Semaphore::new(SESSIONS_MAX),
         })
@@ -182,6 +185,16 @@ impl Database for MariaDb {
         let what = "ping mariadb";
         self.within(what, HEALTH_LIMIT, async move |mut session| {
             execute(&mut session, what, "SELECT 1").await.map(drop)
+        })
+        .await
+    }
+
+    async fn trim_logs(&self) -> Result<(), DriverError> {
+        if !slow_log::is_full(&self.slow_log) {
+            return Ok(());
+        }
+        self.within("trim the log of slow queries", CALL_LIMIT, async |mut session| {
+            slow_log::rotate(&self.slow_log, &mut session).await
         })
         .await
     }
