@@ -21,6 +21,7 @@ mod role;
 mod route;
 mod shard;
 mod tenant;
+mod transfer;
 mod up;
 mod webhook;
 
@@ -54,6 +55,9 @@ pub(crate) use tenant::TenantList;
 pub(crate) use tenant::TenantUpdate;
 pub(crate) use tenant::TenantVerb;
 pub(crate) use tenant::TenantWp;
+pub(crate) use transfer::TenantClone;
+pub(crate) use transfer::TenantExport;
+pub(crate) use transfer::TenantImport;
 pub(crate) use up::Up;
 pub(crate) use webhook::WebhookCreate;
 pub(crate) use webhook::WebhookUpdate;

@@ -8,6 +8,7 @@ mod operations;
 mod platform;
 mod sse;
 mod tenants;
+mod transfers;
 mod webhooks;
 mod wp;
 
@@ -17,4 +18,5 @@ pub use events::EventStream;
 pub use events::OperationEvents;
 pub use logs::LogStream;
 pub use platform::ListQuery;
+pub use transfers::Download;
 pub use wp::WpLines;

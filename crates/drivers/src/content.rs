@@ -100,6 +100,8 @@ pub enum ContentPiece {
     End,
     /// Something that no archive holds (a link, a device, somebody else's file).
     Skipped(Vec<u8>),
+    /// All was sent: without it what came before is a part only.
+    Whole,
 }
 
 /// An archive's error as a driver's: a stream that broke may work the next time.

@@ -5,6 +5,9 @@ use clap::Subcommand;
 
 use crate::args::Guarded;
 use crate::args::Plain;
+use crate::args::TenantClone;
+use crate::args::TenantExport;
+use crate::args::TenantImport;
 use crate::args::TenantLogs;
 use crate::args::Wait;
 
@@ -43,6 +46,28 @@ pub(crate) enum TenantVerb {
         "aipress tenant update bakery --set wordpress.version=6.8",
     ])]
     Update(TenantUpdate),
+    /// Write a site into one file: document, database, wp-content
+    ///
+    /// The file (.aip) is a tar compressed by zstd: `zstd -d < bakery.aip | tar t` lists it,
+    /// `sha256sum -c checksums.sha256` proves what was unpacked.
+    #[command(after_help = examples![
+        "aipress tenant export bakery > bakery.aip",
+        "aipress tenant export bakery --file bakery.aip",
+    ])]
+    Export(TenantExport),
+    /// Make a site of an archive, or of a WordPress from anywhere
+    ///
+    /// The site is there whole in the end, or not at all. What will not work here is told first.
+    #[command(after_help = examples![
+        "aipress tenant import bakery.aip --name bakery-2",
+        "aipress tenant import - --name bakery-2 < bakery.aip",
+        "aipress tenant import bakery.aip --name bakery-2 --check",
+        "aipress tenant import --name shop --from-sql dump.sql.gz --files public_html",
+    ])]
+    Import(TenantImport),
+    /// Make a new site of a site: database and files as they are now, its own address
+    #[command(after_help = examples!["aipress tenant clone bakery bakery-2"])]
+    Clone(TenantClone),
     /// Delete a site: its slot is freed, it can be undeleted for 7 days
     #[command(visible_alias = "rm", after_help = examples![
         "aipress tenant delete bakery",

@@ -1,10 +1,15 @@
 //! `aipress tenant …`
 
 mod change;
+mod clone;
 mod create;
+mod export;
+mod foreign;
+mod import;
 mod list;
 mod login;
 mod logs;
+mod progress;
 mod show;
 mod wp;
 
@@ -29,6 +34,9 @@ pub(crate) async fn run(
         TenantVerb::List(args) => list::run(&client, args, output).await,
         TenantVerb::Show { tenant } => show::run(&client, &tenant, output).await,
         TenantVerb::Update(args) => change::update(&client, args, output).await,
+        TenantVerb::Export(args) => export::run(&client, args).await,
+        TenantVerb::Import(args) => import::run(&client, args, output).await,
+        TenantVerb::Clone(args) => clone::run(&client, args, output).await,
         TenantVerb::Delete(args) => {
             let what = "takes the site offline at once; it can be undeleted for 7 days";
             change::guarded(&client, args, "delete", what, output).await

@@ -25,6 +25,11 @@ impl ApiClient {
         Self { http, host: host.into(), token }
     }
 
+    /// The same client with another bound for a call.
+    pub(super) fn patient(&self, timeout: std::time::Duration) -> Self {
+        Self { http: self.http.clone().waiting(timeout), ..self.clone() }
+    }
+
     /// A request without a body.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         let request = self.request(Method::GET, path).body(Bytes::new());

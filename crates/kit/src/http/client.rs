@@ -137,6 +137,12 @@ impl Client {
         self
     }
 
+    /// The same client with another bound for a call.
+    pub fn waiting(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
     /// Where it calls.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint

@@ -72,9 +72,13 @@ pub(super) async fn run(
             task.write(spool, &manifest, &begin.document, now).map_err(|error| error.to_string())
         })
     };
+    let end = pieces.clone();
     let sending = async {
         drivers.database.dump(uid, chunks).await?;
-        drivers.files.read_content(uid, pieces).await
+        drivers.files.read_content(uid, pieces).await?;
+        // Waits for room; a writer that gave up says why by itself.
+        let _ = tokio::task::spawn_blocking(move || end.send(ContentPiece::Whole)).await;
+        Ok(())
     };
     let (sent, written) = tokio::join!(sending, writing);
     faults::point("shard.export.after");
@@ -175,6 +179,7 @@ impl Task {
             self.count(chunk.len())?;
         }
         let mut current = Vec::new();
+        let mut whole = false;
         while let Ok(piece) = self.files.recv() {
             match piece {
                 ContentPiece::Folder { path, mtime } => archive.folder(&path, mtime)?,
@@ -193,11 +198,15 @@ impl Task {
                         self.note(format!("wp-content/{path} changed while it was read"));
                     }
                 }
+                ContentPiece::Whole => whole = true,
                 ContentPiece::Skipped(path) => {
                     let path = inspect::shown(&path);
                     self.note(format!("wp-content/{path} is no file or folder of the site"));
                 }
             }
+        }
+        if !whole {
+            return Err(ArchiveError::Incomplete);
         }
         let spool = archive.finish()?;
         spool.file.sync_all()?;

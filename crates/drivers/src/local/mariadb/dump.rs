@@ -87,8 +87,8 @@ pub(super) async fn dump(
         return Err(DriverError::conflict(WHAT, "it is not there"));
     }
     let begin = format!(
-        "SET SESSION time_zone='+00:00', max_statement_time=0, net_write_timeout=600, \
-         TRANSACTION_ISOLATION='REPEATABLE-READ';USE {};\
+        "SET SESSION time_zone='+00:00', max_statement_time=0, net_write_timeout=600;USE {};\
+         SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;\
          START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
         identifier(&database)
     );

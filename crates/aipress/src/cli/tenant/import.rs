@@ -1,0 +1,196 @@
+//! `aipress tenant import`: an archive goes up in pieces, is looked at, and becomes a site.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use aipress_api::ImportCreate;
+use aipress_api::ImportView;
+use aipress_api::client::ApiClient;
+use aipress_api::client::ApiError;
+use aipress_archive::Report;
+use bytes::Bytes;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::args::Output;
+use crate::args::TenantImport;
+use crate::cli::follow;
+use crate::cli::tenant::foreign;
+use crate::cli::tenant::progress::Meter;
+use crate::cli::tenant::progress::size;
+use crate::exit::Failure;
+use crate::output;
+
+/// One piece, in bytes: a connection that breaks costs no more than this again.
+const PIECE: usize = 16 * 1024 * 1024;
+/// Times in a row that a piece may not get through.
+const BREAKS: u32 = 20;
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Imports the site.
+pub(super) async fn run(
+    client: &ApiClient,
+    args: TenantImport,
+    output: Output,
+) -> Result<(), Failure> {
+    // A foreign site becomes an archive on this machine first; what it says is shown at once.
+    let made = match (&args.from_sql, &args.files) {
+        (Some(dump), Some(files)) => {
+            let made = foreign::archive(dump, files, args.prefix.as_deref(), args.check)?;
+            show(&made.report, output)?;
+            refuse(&made.report)?;
+            if args.check {
+                return Ok(());
+            }
+            made.archive
+        }
+        _ => None,
+    };
+    let (mut input, total): (Box<dyn Read>, Option<u64>) = match (made, &args.archive) {
+        (Some(file), _) => {
+            let total = file.as_file().metadata()?.len();
+            (Box::new(file.reopen()?), Some(total))
+        }
+        (None, Some(path)) if path == Path::new("-") => (Box::new(std::io::stdin().lock()), None),
+        (None, Some(path)) => {
+            let failed = |error| anyhow::anyhow!("{}: {error}", path.display());
+            let file = File::open(path).map_err(failed)?;
+            let total = file.metadata()?.len();
+            (Box::new(file), Some(total))
+        }
+        (None, None) => return Err(Failure::Usage("give an archive, or --from-sql".to_owned())),
+    };
+    let create = ImportCreate { name: args.name.clone(), account: None, spec: None };
+    let import = client.import_create(&create).await?;
+    let id = import.id.to_string();
+    let sent = upload(client, &id, &mut *input, total).await;
+    let done = match sent {
+        Ok(sha256) => finish(client, &id, &sha256, &args, output).await,
+        Err(error) => Err(error),
+    };
+    if done.is_err() || args.check {
+        // Nothing is left behind; one that is a site by now takes no harm from this.
+        let _ = client.import_delete(&id).await;
+    }
+    done
+}
+
+async fn finish(
+    client: &ApiClient,
+    id: &str,
+    sha256: &str,
+    args: &TenantImport,
+    output: Output,
+) -> Result<(), Failure> {
+    if args.check {
+        let report = report_of(&client.import_check(id).await?);
+        show(&report, output)?;
+        return refuse(&report);
+    }
+    let accepted = client.import_complete(id, sha256).await?;
+    let report = report_of(&client.import_fetch(id).await?);
+    if args.from_sql.is_none() && output.is_for_people() {
+        tell(&report);
+    }
+    let operation = accepted.operation;
+    if args.wait.no_wait {
+        return output::print(output, &operation, |operation| {
+            format!("{} is being made: aipress operation watch {}\n", args.name, operation.id)
+        });
+    }
+    follow::to_the_end(client, &operation, Duration::from_secs(args.wait.timeout)).await?;
+    let tenant = client.tenant_fetch(&accepted.tenant.uid.to_string()).await?;
+    output::print(output, &tenant, |tenant| output::fields(&[("Site", tenant.url.clone())]))
+}
+
+/// Sends all of it; a piece that did not get through is sent again from where it broke.
+async fn upload(
+    client: &ApiClient,
+    id: &str,
+    input: &mut dyn Read,
+    total: Option<u64>,
+) -> Result<String, Failure> {
+    let mut hash = Sha256::new();
+    let mut meter = Meter::new("uploaded");
+    let mut at = 0_u64;
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        input.take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            meter.end(at);
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(&piece);
+        send(client, id, at, Bytes::from(piece.clone())).await?;
+        at += piece.len() as u64;
+        meter.show(at, total);
+    }
+}
+
+async fn send(client: &ApiClient, id: &str, begin: u64, piece: Bytes) -> Result<(), Failure> {
+    let (end, mut at) = (begin + piece.len() as u64, begin);
+    let mut breaks = 0;
+    while at < end {
+        let from = usize::try_from(at - begin).unwrap_or(0);
+        let rest = piece.slice(from.min(piece.len())..);
+        let error = match client.import_append(id, at, rest).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let passing = match &error {
+            ApiError::Transport(_) | ApiError::Unexpected { .. } => true,
+            ApiError::Problem(problem) => matches!(problem.status, 400 | 408 | 409 | 500..),
+        };
+        breaks += 1;
+        if !passing || breaks > BREAKS {
+            return Err(error.into());
+        }
+        tokio::time::sleep(AGAIN).await;
+        if let Ok(import) = client.import_fetch(id).await {
+            if import.offset < begin || import.offset > end {
+                return Err(error.into());
+            }
+            at = import.offset;
+        }
+    }
+    Ok(())
+}
+
+fn report_of(import: &ImportView) -> Report {
+    let report = import.report.clone().unwrap_or_default();
+    serde_json::from_value(report).unwrap_or_default()
+}
+
+fn show(report: &Report, output: Output) -> Result<(), Failure> {
+    if output.is_for_people() {
+        tell(report);
+        return Ok(());
+    }
+    output::print(output, report, |_| String::new())
+}
+
+/// What there is, and what of it will not work here.
+fn tell(report: &Report) {
+    let version = report.wordpress_version.as_deref().unwrap_or("of an unknown version");
+    eprintln!(
+        "{}: WordPress {version}, {} tables with {} of SQL, {} files with {}",
+        if report.home.is_empty() { "a site without an address" } else { &report.home },
+        report.tables,
+        size(report.database_bytes),
+        report.files,
+        size(report.file_bytes),
+    );
+    for finding in &report.findings {
+        let level = format!("{:?}", finding.level).to_ascii_lowercase();
+        eprintln!("{level}: {}", finding.message);
+    }
+}
+
+fn refuse(report: &Report) -> Result<(), Failure> {
+    if report.is_fine() {
+        return Ok(());
+    }
+    Err(Failure::Failed(anyhow::anyhow!("it can't be imported; nothing was made")))
+}
