@@ -94,6 +94,17 @@ function use_object_cache(): void {
 	);
 }
 
+/**
+ * Shows the tenant's variables to getenv() and $_ENV. PHP takes those of putenv() back after the
+ * request, so that no worker keeps them.
+ */
+function define_variables( Site $site ): void {
+	foreach ( $site->env as $name => $value ) {
+		\putenv( "$name=$value" );
+		$_ENV[ $name ] = $value;
+	}
+}
+
 // Files 0640, folders 0750, also those made without WP_Filesystem. PHP resets it after the request.
 \umask( 0027 );
 \ini_set( 'display_errors', '0' );
@@ -105,6 +116,7 @@ try {
 	refuse( $e->getMessage() );
 }
 define_constants( $site );
+define_variables( $site );
 if ( null !== $site->redis() && \extension_loaded( 'redis' ) ) {
 	use_object_cache();
 }

@@ -48,6 +48,7 @@ final class Site {
 	 * @param array<string, mixed>  $db        Socket, name, user, password.
 	 * @param ?array<string, mixed> $redis     Socket, user, password, prefix; null without an object cache.
 	 * @param array<string, string> $salts     By the names of SALT_NAMES.
+	 * @param array<string, string> $env       Variables of the tenant.
 	 */
 	private function __construct(
 		public readonly string $uid,
@@ -57,7 +58,8 @@ final class Site {
 		public readonly string $tmp_dir,
 		private readonly array $db,
 		private readonly ?array $redis,
-		private readonly array $salts
+		private readonly array $salts,
+		public readonly array $env
 	) {
 	}
 
@@ -97,7 +99,8 @@ final class Site {
 				$data['tmp_dir'],
 				self::strings( $data['db'], array( 'socket', 'name', 'user', 'password' ) ),
 				isset( $data['redis'] ) ? self::strings( $data['redis'], array( 'socket', 'user', 'password', 'prefix' ) ) : null,
-				self::strings( $data['salts'], self::SALT_NAMES )
+				self::strings( $data['salts'], self::SALT_NAMES ),
+				$data['env'] ?? array()
 			);
 		} catch ( \TypeError $e ) {
 			throw new SiteUnavailable( "site.json lacks a field: $slot_dir" );

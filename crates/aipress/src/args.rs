@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod core;
 mod doctor;
+mod document;
 mod events;
 mod global;
 mod logs;
@@ -36,6 +37,10 @@ pub(crate) use context::ContextAdd;
 pub(crate) use context::ContextVerb;
 pub(crate) use core::CoreVerb;
 pub(crate) use doctor::Doctor;
+pub(crate) use document::Apply;
+pub(crate) use document::Diff;
+pub(crate) use document::Files;
+pub(crate) use document::PlanVerb;
 pub(crate) use events::Events;
 pub(crate) use global::Color;
 pub(crate) use global::Connect;
@@ -127,6 +132,23 @@ pub(crate) enum Verb {
         "aipress tenant show bakery -o yaml",
     ])]
     Tenant(TenantVerb),
+    /// Make sites what documents say
+    #[command(after_help = examples![
+        "aipress apply -f bakery.yaml",
+        "aipress apply -f sites/ --recursive --dry-run",
+        "aipress tenant show bakery -o yaml | aipress apply -f -",
+        "aipress apply -f sites/ --prune --selector team=shops",
+    ])]
+    Apply(Apply),
+    /// Show what applying documents would change; exit code 1 when something would
+    #[command(after_help = examples!["aipress diff -f bakery.yaml"])]
+    Diff(Diff),
+    /// What changes would do: plans that --dry-run made
+    #[command(subcommand, after_help = examples![
+        "aipress plan show 3f2c6a1e",
+        "aipress plan apply 3f2c6a1e",
+    ])]
+    Plan(PlanVerb),
     /// Shards: cells of 50 sites
     #[command(subcommand, after_help = examples![
         "aipress shard list",
@@ -207,6 +229,15 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether `--dry-run` keeps it from changing anything.
+    pub(crate) fn takes_dry_run(&self) -> bool {
+        match self {
+            Self::Apply(_) | Self::Shard(_) => true,
+            Self::Tenant(verb) => verb.takes_dry_run(),
+            _ => false,
+        }
+    }
+
     /// Whether it runs on and logs, instead of talking to a person.
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Role(_)) || matches!(self, Self::Up(up) if !up.detach)

@@ -27,6 +27,7 @@ mod wp_cli;
 
 use std::process::ExitCode;
 
+use aipress_api::client::ApiError;
 use clap::ArgMatches;
 use clap::ColorChoice;
 use clap::CommandFactory;
@@ -70,9 +71,15 @@ fn main() -> ExitCode {
         }
     };
     let (data, connect) = (args.global.data.clone(), args.global.connect.clone());
+    let output = args.global.output;
     runtime.block_on(async {
         match run(args).await {
             Ok(()) => ExitCode::SUCCESS,
+            // What `--dry-run` asked for.
+            Err(Failure::Api(ApiError::Planned(plan))) => match cli::plan::print(output, &plan) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => failure.code(),
+            },
             Err(failure) => {
                 failure.print(&hints::after(&failure, data.as_deref(), &connect).await);
                 failure.code()
@@ -124,6 +131,9 @@ async fn run(args: Args) -> Result<(), Failure> {
     let data = global.data.as_deref();
     let output = global.output;
     let connect = &global.connect;
+    if connect.dry_run && !verb.takes_dry_run() {
+        return Err(Failure::Usage("--dry-run: there is no dry run of this yet".to_owned()));
+    }
     match verb {
         Verb::Up(up) => up::run(data, up).await,
         Verb::Down => down::run(data).await,
@@ -147,6 +157,9 @@ async fn run(args: Args) -> Result<(), Failure> {
         }
         Verb::Role(role) => roles::run(data, role).await,
         Verb::Tenant(verb) => cli::tenant::run(data, connect, verb, output).await,
+        Verb::Apply(args) => cli::apply::run(data, connect, args, output).await,
+        Verb::Diff(args) => cli::diff::run(data, connect, args).await,
+        Verb::Plan(verb) => cli::plan::run(data, connect, verb, output).await,
         Verb::Shard(verb) => cli::shard::run(data, connect, verb, output).await,
         Verb::Project(verb) => cli::project::run(data, connect, verb, output).await,
         Verb::Operation(verb) => cli::operation::run(data, connect, verb, output).await,

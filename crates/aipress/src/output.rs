@@ -1,12 +1,14 @@
 //! How results are printed: a table for people, JSON, YAML or names for programs. Results go to
 //! standard output; progress, hints and errors to standard error.
 
+mod diff;
 mod look;
 mod names;
 mod states;
 mod table;
 mod times;
 
+pub(crate) use diff::diff;
 pub(crate) use look::Look;
 pub(crate) use look::note;
 pub(crate) use look::say;

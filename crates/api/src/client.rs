@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod logs;
 mod operations;
+mod plans;
 mod platform;
 mod sse;
 mod tenants;

@@ -49,6 +49,9 @@ pub struct SiteConfig {
     pub redis: Option<SiteConfigRedis>,
     /// WordPress's keys and salts by name.
     pub salts: BTreeMap<String, Secret>,
+    /// Variables that PHP sees.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
 }
 
 /// Version of [`SiteConfig`].

@@ -2,6 +2,7 @@
 //! healed with meta down. A file is whole or not there; it holds secrets and opens only under
 //! the shard's key.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -40,6 +41,9 @@ pub struct Entry {
     /// The core that it does not work with.
     #[serde(default)]
     pub refused: Option<RefusedMove>,
+    /// PHP settings that its workers may hold, by name; none when it never had any.
+    #[serde(default)]
+    pub php_told: BTreeMap<String, String>,
 }
 
 /// Which php-fpm master runs a tenant's PHP. Kept, so that none is forgotten while it may run.
@@ -113,6 +117,7 @@ impl Entry {
             master: Master::Shared,
             moving: None,
             refused: None,
+            php_told: BTreeMap::new(),
         }
     }
 }

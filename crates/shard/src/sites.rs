@@ -8,6 +8,7 @@ use aipress_types::DesiredState;
 use crate::journal::Entry;
 use crate::journal::Master;
 use crate::plane::Plane;
+use crate::reconcilers::tenant::php_settings;
 
 /// Every site that sits in a slot.
 pub(crate) fn table(plane: &Plane) -> Vec<SiteEntry> {
@@ -25,12 +26,16 @@ pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
         DesiredState::Deleted | DesiredState::Erased => return None,
     };
     let paths = &plane.config.paths;
-    let limits = intent.spec.tier.limits();
+    let (tier, runtime) = (intent.spec.tier, &intent.spec.runtime);
+    let (php_admin_values, php_values) = php_settings::told(entry)
+        .into_iter()
+        .map(|(setting, value)| (setting.fixed, (setting.name.to_owned(), value)))
+        .partition::<Vec<_>, _>(|(fixed, _)| *fixed);
     Some(SiteEntry {
         uid: intent.uid,
         name: intent.name.to_string(),
         hosts: intent.hosts.clone(),
-        tier: intent.spec.tier,
+        tier,
         state,
         slot: slot.number(),
         core_dir: paths.data().core(entry.core_version.as_deref()?),
@@ -41,7 +46,9 @@ pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
             Master::Own => paths.fpm_own_socket(slot),
             Master::Shared | Master::Beside => paths.fpm_socket(slot),
         },
-        max_workers: limits.max_workers,
-        min_workers: limits.min_workers,
+        max_workers: runtime.workers_max(tier),
+        min_workers: runtime.workers_min(tier),
+        php_values: php_values.into_iter().map(|(_, told)| told).collect(),
+        php_admin_values: php_admin_values.into_iter().map(|(_, told)| told).collect(),
     })
 }

@@ -18,14 +18,17 @@ use serde_json::Value;
 /// Values in one document at most; the largest that makes sense has some hundreds.
 pub const VALUES_MAX: usize = 20_000;
 
+/// Bytes of all texts of one document at most, each alias counted.
+pub const BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Why a document was not read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError<E> {
     /// The name at this JSON pointer is given twice.
     #[error("`{0}` is given twice: keep one of them")]
     Twice(String),
-    /// More than [`VALUES_MAX`] values.
-    #[error("it has more than {VALUES_MAX} values")]
+    /// More than [`VALUES_MAX`] values or [`BYTES_MAX`] bytes.
+    #[error("it has more than {VALUES_MAX} values, or more than {BYTES_MAX} bytes of text")]
     TooMany,
     /// The format's own complaint.
     #[error(transparent)]
@@ -37,7 +40,12 @@ pub enum ReadError<E> {
 /// # Errors
 /// See [`ReadError`].
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, ReadError<D::Error>> {
-    let reading = RefCell::new(Reading { left: VALUES_MAX, path: Vec::new(), twice: None });
+    let reading = RefCell::new(Reading {
+        left: VALUES_MAX,
+        left_bytes: BYTES_MAX,
+        path: Vec::new(),
+        twice: None,
+    });
     match (Seed(&reading)).deserialize(deserializer) {
         Ok(value) => Ok(value),
         Err(error) => {
@@ -53,6 +61,7 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, ReadErr
 
 struct Reading {
     left: usize,
+    left_bytes: usize,
     path: Vec<String>,
     twice: Option<String>,
 }
@@ -125,11 +134,13 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        let mut reading = self.0.borrow_mut();
+        let Some(left) = reading.left_bytes.checked_sub(value.len()) else {
+            reading.left = 0;
+            return Err(E::custom("too much text"));
+        };
+        reading.left_bytes = left;
         Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {

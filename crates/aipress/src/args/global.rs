@@ -61,6 +61,10 @@ pub(crate) struct Connect {
     )]
     pub(crate) token_file: Option<PathBuf>,
 
+    /// Change nothing: print the plan of what would change
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+
     #[arg(skip)]
     pub(crate) sources: Sources,
 }

@@ -28,5 +28,6 @@ pub(crate) fn client(data: Option<&Path>, connect: &Connect) -> Result<ApiClient
     if let Some(authorities) = target.ca_file {
         http = http.trusting(&Trust::File(authorities));
     }
-    Ok(ApiClient::new(http, host, target.token.map(|token| token.expose().to_owned())))
+    let token = target.token.map(|token| token.expose().to_owned());
+    Ok(ApiClient::new(http, host, token).dry_run(connect.dry_run))
 }

@@ -117,6 +117,7 @@ async fn next(stream: &mut EventStream) -> Result<Option<EventView>, ApiError> {
 fn may_come_back(error: &ApiError) -> bool {
     match error {
         ApiError::Transport(_) | ApiError::Unexpected { .. } => true,
+        ApiError::Planned(_) => false,
         ApiError::Problem(problem) => problem.status == 429 || problem.status >= 500,
     }
 }

@@ -17,12 +17,25 @@ pub struct ApiClient {
     http: Client,
     host: String,
     token: Option<String>,
+    dry_run: bool,
 }
 
 impl ApiClient {
     /// A client that sends `host` as the name it calls and `token` as its proof.
     pub fn new(http: Client, host: impl Into<String>, token: Option<String>) -> Self {
-        Self { http, host: host.into(), token }
+        Self { http, host: host.into(), token, dry_run: false }
+    }
+
+    /// With `true`, every change that has a dry run ends in [`ApiError::Planned`] and changes
+    /// nothing.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
+        self
+    }
+
+    /// Whether changes are only planned.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     /// The same client with another bound for a call.
@@ -39,6 +52,21 @@ impl ApiClient {
     /// A change: `body` as JSON with a fresh idempotency key, so that a retry by a proxy or a
     /// person never does it twice.
     pub(super) async fn change<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ApiError> {
+        if self.dry_run {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            let plan = self.post(method, &format!("{path}{sign}dryRun=true"), body).await?;
+            return Err(ApiError::Planned(Box::new(plan)));
+        }
+        self.post(method, path, body).await
+    }
+
+    /// A request with a body, whatever it does.
+    pub(super) async fn post<B: Serialize, T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,

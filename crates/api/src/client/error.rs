@@ -1,5 +1,6 @@
 //! What a call of the API can end in.
 
+use crate::plan::PlanView;
 use crate::problem::Problem;
 
 /// Why a call did not bring what was asked for.
@@ -8,6 +9,10 @@ pub enum ApiError {
     /// The API refused, in its own words.
     #[error("{0}")]
     Problem(Box<Problem>),
+    /// Nothing was changed, as [`ApiClient::dry_run`](super::ApiClient::dry_run) asked: what would
+    /// be.
+    #[error("nothing is changed: plan {}", .0.hash)]
+    Planned(Box<PlanView>),
     /// Nobody answered.
     #[error(transparent)]
     Transport(#[from] aipress_kit::http::ClientError),

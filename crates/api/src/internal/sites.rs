@@ -49,6 +49,12 @@ pub struct SiteEntry {
     pub max_workers: u32,
     /// PHP workers kept warm.
     pub min_workers: u32,
+    /// PHP settings that the site's code may change at run time.
+    #[serde(default)]
+    pub php_values: Vec<(String, String)>,
+    /// PHP settings that it may not.
+    #[serde(default)]
+    pub php_admin_values: Vec<(String, String)>,
 }
 
 /// Answer of `GET /v1/sites?after=SEQ&waitMs=MS` of a shard's control plane: always the whole

@@ -216,6 +216,7 @@ pub(crate) fn config(uid: TenantUid) -> SiteConfig {
         },
         redis: None,
         salts: BTreeMap::new(),
+        env: Default::default(),
     }
 }
 

@@ -113,6 +113,8 @@ pub(crate) fn site(entry: &SiteEntry, ids: &ShardIds) -> Option<Site> {
             WireState::Suspended => SiteState::Suspended,
             WireState::Starting => SiteState::Starting,
         },
+        php_values: entry.php_values.clone(),
+        php_admin_values: entry.php_admin_values.clone(),
         max_workers: usize::try_from(entry.max_workers).unwrap_or(1),
         ..Site::new(&uid, &entry.name, number)
     })

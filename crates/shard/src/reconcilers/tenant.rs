@@ -4,6 +4,7 @@
 mod build;
 mod core_move;
 pub(crate) mod master;
+pub(crate) mod php_settings;
 mod publish;
 mod remove;
 

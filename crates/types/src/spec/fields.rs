@@ -67,17 +67,13 @@ pub const FIELDS: &[Field] = &[
         "address of the first administrator; set once, at creation",
     ),
     not_yet("/spec/php/version", r#""8.2""#, "a site runs the PHP of its shard"),
-    not_yet(
+    works(
         "/spec/php/settings",
         r#"{"memory_limit":"128M"}"#,
-        "the platform's settings hold for every site",
+        "PHP's settings, of the list below; workers are replaced",
     ),
-    not_yet("/spec/runtime/minInstances", "1", "the tier says how many PHP workers are kept warm"),
-    not_yet(
-        "/spec/runtime/maxInstances",
-        "2",
-        "the tier says how many PHP workers there are at once",
-    ),
+    works("/spec/runtime/minInstances", "0", "PHP workers that are kept warm"),
+    works("/spec/runtime/maxInstances", "2", "PHP workers at once; more requests wait"),
     not_yet("/spec/runtime/profile", r#""shop""#, "the tier says how much a site uses"),
     not_yet(
         "/spec/domains",
@@ -100,7 +96,11 @@ pub const FIELDS: &[Field] = &[
         "what the site is for; `staging` is not available yet",
     ),
     not_yet("/spec/environment/of", r#""bakery""#, "every site is a production site"),
-    not_yet("/spec/env", r#"{"SHOP_MODE":"live"}"#, "a plugin's settings belong into WordPress"),
+    works(
+        "/spec/env",
+        r#"{"SHOP_MODE":"live"}"#,
+        "variables that PHP sees (`getenv()`, `$_ENV`); no place for secrets",
+    ),
     not_yet(
         "/spec/database",
         r#"{"slowQueryMs":500}"#,

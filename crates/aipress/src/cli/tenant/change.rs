@@ -29,7 +29,7 @@ pub(super) async fn guarded(
 ) -> Result<(), Failure> {
     // Looked up first: the name to type is the site's, also when a uid was given.
     let tenant = client.tenant_fetch(&args.tenant).await?;
-    confirm::type_name(&tenant.name, what, args.yes)?;
+    confirm::type_name(&tenant.name, what, args.yes || client.is_dry_run())?;
     let uid = tenant.uid.to_string();
     let accepted = match verb {
         "delete" => client.tenant_delete(&uid).await?,

@@ -26,6 +26,7 @@ use crate::journal::Master;
 use crate::plane::Plane;
 use crate::reconcilers::tenant::core_move;
 use crate::reconcilers::tenant::master;
+use crate::reconcilers::tenant::php_settings;
 use crate::reconcilers::tenant::publish;
 use crate::reconcilers::tenant::remove::if_there;
 use crate::steps::StepError;
@@ -93,6 +94,7 @@ pub(super) async fn run(
         master::leave(plane, &entry)?;
     }
     let told = steps.run("serving", publish::run(plane)).await?;
+    php_settings::renew(plane, uid, slot, told).await?;
     if entry.intent.desired == DesiredState::Suspended {
         steps.run("suspend", suspend(plane, &entry, slot)).await?;
     } else if !own_php && entry.master != Master::Shared {
@@ -327,5 +329,6 @@ pub(super) fn site_config(
             prefix: key_prefix(intent.uid),
         }),
         salts: intent.secrets.salts.clone(),
+        env: intent.spec.env.clone(),
     }
 }

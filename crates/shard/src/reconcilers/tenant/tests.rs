@@ -471,3 +471,45 @@ async fn a_master_that_somebody_ended_comes_back() {
     assert_eq!(settle(&plane, base.uid).await, Outcome::Done);
     check(&machine, &plane, base.uid, &base, "after a restart").await;
 }
+
+#[tokio::test]
+async fn php_settings_variables_and_limits_reach_the_gateway_and_replace_workers() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let base = intent("bakery");
+    let uid = base.uid;
+    plane.tenants.accept(base.clone()).unwrap();
+    settle(&plane, uid).await;
+    let site = || sites::table(&plane).into_iter().next().unwrap();
+    assert_eq!((site().php_values, site().php_admin_values), (vec![], vec![]));
+    assert_eq!((site().max_workers, site().min_workers), (4, 0));
+
+    let mut asked = ask_tier(&base, 2, Tier::Silver);
+    asked.spec.php.settings.insert("memory_limit".to_owned(), "128M".to_owned());
+    asked.spec.php.settings.insert("display_errors".to_owned(), "on".to_owned());
+    asked.spec.runtime.max_instances = Some(3);
+    asked.spec.runtime.min_instances = Some(0);
+    plane.tenants.accept(asked.clone()).unwrap();
+    let slot = Slot::new(site().slot).unwrap();
+    machine.world.start_workers(slot, 2);
+    settle(&plane, uid).await;
+    let workers = async || machine.world.drivers().php.inventory().await.unwrap().len();
+    assert_eq!(workers().await, 0, "workers keep what they were told");
+    let has = |values: &[(String, String)], name: &str, value: &str| {
+        values.contains(&(name.to_owned(), value.to_owned()))
+    };
+    assert!(has(&site().php_values, "memory_limit", "128M"), "{:?}", site().php_values);
+    assert!(has(&site().php_values, "max_input_vars", "5000"), "all are told");
+    assert!(has(&site().php_admin_values, "display_errors", "On"));
+    assert_eq!((site().max_workers, site().min_workers), (3, 0));
+
+    // Taken back: the defaults are told from then on, for a worker may still hold the others.
+    plane.tenants.accept(ask(&base, 3, DesiredState::Active)).unwrap();
+    settle(&plane, uid).await;
+    assert!(has(&site().php_values, "memory_limit", "256M"));
+    assert!(has(&site().php_admin_values, "display_errors", "Off"));
+    // And nothing more is replaced.
+    machine.world.start_workers(slot, 2);
+    settle(&plane, uid).await;
+    assert_eq!(workers().await, 2);
+}

@@ -1,0 +1,214 @@
+//! `aipress apply`: all documents are checked by a plan before the first is put; then one after the
+//! other, each with its outcome.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aipress_api::PlanItem;
+use aipress_api::PlanView;
+use aipress_api::TenantView;
+use aipress_api::client::ApiClient;
+use aipress_api::client::ApiError;
+use aipress_api::client::ListQuery;
+use serde::Serialize;
+
+use crate::args::Apply;
+use crate::args::Connect;
+use crate::args::Output;
+use crate::args::Wait;
+use crate::cli::confirm;
+use crate::cli::connect;
+use crate::cli::documents;
+use crate::cli::documents::Document;
+use crate::cli::follow;
+use crate::cli::plan;
+use crate::exit::Failure;
+use crate::output;
+
+/// Documents of one plan, as many as the API takes.
+const PLAN_MAX: usize = 100;
+/// Sites of one page.
+const PAGE: usize = 200;
+
+/// What became of one document.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    name: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// Applies.
+pub(crate) async fn run(
+    data: Option<&Path>,
+    how: &Connect,
+    args: Apply,
+    output: Output,
+) -> Result<(), Failure> {
+    let documents = documents::read(&args.files)?;
+    let client = connect::client(data, how)?;
+    let plans = plans(&client, &documents).await?;
+    let surplus = match &args.selector {
+        Some(selector) => surplus(&client, selector, &documents).await?,
+        None => Vec::new(),
+    };
+    if how.dry_run {
+        for plan in &plans {
+            plan::print(output, plan)?;
+        }
+        for tenant in &surplus {
+            output::note(&format!("tenant {}: would be deleted (--prune)", tenant.name));
+        }
+        return Ok(());
+    }
+    ask(&surplus, args.yes)?;
+    let items = plans.iter().flat_map(|plan| &plan.items);
+    let mut outcomes = Vec::new();
+    for (document, item) in documents.iter().zip(items) {
+        outcomes.push(put(&client, document, item, args.wait).await);
+    }
+    for tenant in &surplus {
+        outcomes.push(delete(&client, tenant, args.wait).await);
+    }
+    output::print(output, &outcomes, |outcomes| {
+        let rows: Vec<Vec<String>> = outcomes.iter().map(row).collect();
+        output::columns(&["NAME", "OUTCOME", "URL", "MESSAGE"], &rows)
+    })?;
+    let failed = outcomes.iter().filter(|outcome| outcome.outcome == "failed").count();
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Failure::Failed(anyhow::anyhow!("{failed} of {} failed", outcomes.len())))
+}
+
+fn row(outcome: &Outcome) -> Vec<String> {
+    vec![
+        outcome.name.clone(),
+        outcome.outcome.to_owned(),
+        outcome.url.clone().unwrap_or_default(),
+        outcome.message.clone().unwrap_or_default(),
+    ]
+}
+
+/// Plans of all documents, in their order; complaints name the files.
+pub(super) async fn plans(
+    client: &ApiClient,
+    documents: &[Document],
+) -> Result<Vec<PlanView>, Failure> {
+    let mut plans = Vec::new();
+    let mut complaints = Vec::new();
+    for chunk in documents.chunks(PLAN_MAX) {
+        let values = chunk.iter().map(|document| document.value.clone()).collect();
+        match client.plan_documents(values).await {
+            Ok(plan) => plans.push(plan),
+            Err(ApiError::Problem(problem)) if !problem.errors.is_empty() => {
+                for error in &problem.errors {
+                    complaints.push(complaint(chunk, &error.pointer, &error.detail));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if complaints.is_empty() {
+        return Ok(plans);
+    }
+    Err(Failure::Usage(format!("nothing is changed:\n  {}", complaints.join("\n  "))))
+}
+
+/// `/documents/3/spec/tier` is `/spec/tier` of the fourth.
+fn complaint(chunk: &[Document], pointer: &str, detail: &str) -> String {
+    let rest = pointer.strip_prefix("/documents/").unwrap_or(pointer);
+    let (index, below) = rest.split_once('/').map_or((rest, ""), |(index, below)| (index, below));
+    match index.parse::<usize>().ok().and_then(|index| chunk.get(index)) {
+        Some(document) if below.is_empty() => {
+            format!("{} ({}): {detail}", document.origin, document.name)
+        }
+        Some(document) => format!("{}: /{below}: {detail}", document.origin),
+        None => format!("{pointer}: {detail}"),
+    }
+}
+
+/// Sites with the labels that no document is about.
+async fn surplus(
+    client: &ApiClient,
+    selector: &str,
+    documents: &[Document],
+) -> Result<Vec<TenantView>, Failure> {
+    if selector.trim().is_empty() {
+        return Err(Failure::Usage("--selector: give labels, such as team=shops".to_owned()));
+    }
+    let mut surplus = Vec::new();
+    let mut cursor = None;
+    loop {
+        let query = ListQuery::default()
+            .with("label", Some(selector))
+            .with("state", Some("creating,active,suspended,failed"))
+            .with("limit", Some(PAGE))
+            .with("cursor", cursor);
+        let page = client.tenant_list(&query).await?;
+        let named = |tenant: &TenantView| documents.iter().any(|d| d.name == tenant.name);
+        surplus.extend(page.items.into_iter().filter(|tenant| !named(tenant)));
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            return Ok(surplus);
+        }
+    }
+}
+
+fn ask(surplus: &[TenantView], yes: bool) -> Result<(), Failure> {
+    if surplus.is_empty() {
+        return Ok(());
+    }
+    let count = surplus.len();
+    output::note(&format!("{count} sites have the labels and no document:"));
+    for tenant in surplus {
+        output::note(&format!("  {}  {}", tenant.name, tenant.url));
+    }
+    let what = "deletes them; each can be undeleted for 7 days";
+    confirm::type_name(&count.to_string(), what, yes)
+}
+
+async fn put(client: &ApiClient, document: &Document, item: &PlanItem, wait: Wait) -> Outcome {
+    let name = document.name.clone();
+    if item.changes.is_empty() {
+        return Outcome { name, outcome: "unchanged", url: None, message: None };
+    }
+    let outcome = if item.action == "tenant.create" { "created" } else { "changed" };
+    output::note(&format!("{name}: {}", item.summary));
+    let done = async {
+        let accepted = client.tenant_put(&name, &document.value).await?;
+        if !wait.no_wait && !accepted.operation.state.is_final() {
+            let timeout = Duration::from_secs(wait.timeout);
+            follow::to_the_end(client, &accepted.operation, timeout).await?;
+        }
+        Ok::<String, Failure>(accepted.tenant.url)
+    };
+    match done.await {
+        Ok(url) => Outcome { name, outcome, url: Some(url), message: None },
+        Err(error) => {
+            Outcome { name, outcome: "failed", url: None, message: Some(error.to_string()) }
+        }
+    }
+}
+
+async fn delete(client: &ApiClient, tenant: &TenantView, wait: Wait) -> Outcome {
+    let name = tenant.name.clone();
+    output::note(&format!("{name}: delete"));
+    let done = async {
+        let accepted = client.tenant_delete(&tenant.uid.to_string()).await?;
+        if !wait.no_wait {
+            let timeout = Duration::from_secs(wait.timeout);
+            follow::to_the_end(client, &accepted.operation, timeout).await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    match done.await {
+        Ok(()) => Outcome { name, outcome: "deleted", url: None, message: None },
+        Err(error) => {
+            Outcome { name, outcome: "failed", url: None, message: Some(error.to_string()) }
+        }
+    }
+}
