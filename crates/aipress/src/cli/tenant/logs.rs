@@ -135,6 +135,7 @@ async fn next(stream: &mut LogStream) -> Result<Option<LogLine>, ApiError> {
 /// Whether the platform may answer otherwise in a moment.
 fn may_come_back(error: &ApiError) -> bool {
     match error {
+        ApiError::Planned(_) => false,
         ApiError::Transport(_) | ApiError::Unexpected { .. } => true,
         ApiError::Problem(problem) => problem.status == 429 || problem.status >= 500,
     }

@@ -17,10 +17,22 @@ pub(crate) const PLANNED: &[(&str, &str)] = &[
 
 /// What can't, and why.
 pub(crate) const NOT_PLANNED: &[(&str, &str, &str)] = &[
+    ("DELETE", "/v1/imports/{id}", "an import that is not complete has changed nothing yet"),
+    ("DELETE", "/v1/webhooks/{id}", "it changes no site"),
+    ("PATCH", "/v1/imports/{id}/data", "it only brings data"),
+    ("PATCH", "/v1/webhooks/{id}", "it changes no site"),
+    ("POST", "/v1/imports", "what is in an archive is known only once it is here"),
+    ("POST", "/v1/imports/{id}/complete", "ask `GET /v1/imports/{id}` what was found in it"),
     ("POST", "/v1/plans", "a plan changes nothing: leave `dryRun` out"),
     ("POST", "/v1/plans/{hash}/apply", "read the plan instead: `GET /v1/plans/{hash}`"),
+    ("POST", "/v1/tenants/{id}/clone", "nobody can say yet what it would do"),
+    ("POST", "/v1/tenants/{id}/exports", "it changes nothing of the site"),
     ("POST", "/v1/tenants/{id}/login-link", "it changes nothing of the site"),
     ("POST", "/v1/tenants/{id}/wp", "what a command does is known only once it ran"),
+    ("POST", "/v1/webhooks", "it changes no site"),
+    ("POST", "/v1/webhooks/{id}/deliveries/{delivery}/replay", "it changes no site"),
+    ("POST", "/v1/webhooks/{id}/rotate-secret", "it changes no site"),
+    ("POST", "/v1/webhooks/{id}/test", "it changes no site"),
 ];
 
 /// Whether it can be planned; if not, why.
