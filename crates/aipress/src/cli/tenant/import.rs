@@ -141,6 +141,7 @@ async fn send(client: &ApiClient, id: &str, begin: u64, piece: Bytes) -> Result<
         };
         let passing = match &error {
             ApiError::Transport(_) | ApiError::Unexpected { .. } => true,
+            ApiError::Planned(_) => false,
             ApiError::Problem(problem) => matches!(problem.status, 400 | 408 | 409 | 500..),
         };
         breaks += 1;
