@@ -20,6 +20,7 @@ require_once __DIR__ . '/aipress/updates.php';
 require_once __DIR__ . '/aipress/loopback.php';
 require_once __DIR__ . '/aipress/logs.php';
 require_once __DIR__ . '/aipress/screens.php';
+require_once __DIR__ . '/aipress/inventory.php';
 require_once __DIR__ . '/aipress/tenant-plugins.php';
 
 // In this scope, because a plugin's variables are expected to be global.

@@ -225,4 +225,22 @@ def replace(report, site):
     site.stack.sql("DROP TABLE extra, keyless; DELETE FROM wp_options WHERE option_name LIKE 'replaced%'", site.database)
 
 
-CASES = [core, plugins, themes, options, users, posts, rest, replace]
+def inventory(report, site):
+    plugin(site, "oven", "2.1")
+    mark = f"{site.folder}/private/inventory-due"
+    if os.path.exists(mark):
+        os.unlink(mark)
+    out(site, "plugin", "activate", "oven")
+    report.check("a switched plugin leaves a mark", os.path.exists(mark))
+    found = json.loads(out(site, "aipress", "inventory"))
+    report.check("versions", [found["wordpressVersion"], found["databaseVersion"] > 50000, "mysqli" in found["phpExtensions"]], [os.path.basename(site.core), True, True])
+    oven = next(item for item in found["plugins"] if item["name"] == "oven")
+    report.check("a plugin", oven, {"name": "oven", "title": "Oven", "version": "2.1", "status": "active", "autoUpdate": False, "update": "unknown", "updateVersion": None})
+    report.check("unknown is no none", found["pluginsCheckedAt"], None)
+    report.check("users", [found["users"]["total"], found["users"]["byRole"], found["users"]["administrators"]], [1, {"administrator": 1}, ["anna.b"]])
+    report.check("content", [found["content"]["posts"] >= 1, found["content"]["pages"] >= 1, found["multisite"]], [True, True, False])
+    out(site, "plugin", "deactivate", "oven")
+    out(site, "plugin", "delete", "oven")
+
+
+CASES = [core, plugins, themes, options, users, posts, rest, replace, inventory]

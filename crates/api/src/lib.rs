@@ -9,6 +9,7 @@ pub mod document;
 pub mod event;
 pub mod health;
 pub mod internal;
+pub mod inventory;
 pub mod log;
 pub mod login_link;
 pub mod me;

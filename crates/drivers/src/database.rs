@@ -167,6 +167,17 @@ pub struct DbObject {
     pub locked: bool,
 }
 
+/// How large a database is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DatabaseSize {
+    /// Bytes of data and indexes.
+    pub bytes: u64,
+    /// Tables.
+    pub tables: u64,
+    /// The ten largest tables with their bytes.
+    pub largest: Vec<(String, u64)>,
+}
+
 /// The shard's database server.
 #[async_trait]
 pub trait Database: Send + Sync {
@@ -259,6 +270,9 @@ pub trait Database: Send + Sync {
 
     /// Removes the copy; `Kept` when there is none.
     async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// How large a site's database is, as the server estimates it.
+    async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError>;
 
     /// Everything that exists but for MariaDB's own.
     async fn inventory(&self) -> Result<Vec<DbObject>, DriverError>;

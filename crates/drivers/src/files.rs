@@ -122,6 +122,19 @@ pub enum FileObject {
     Unexplained(PathBuf),
 }
 
+/// How much a site's `wp-content` takes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DiskUsage {
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Files and folders.
+    pub entries: u64,
+    /// Whether all was counted.
+    pub is_complete: bool,
+    /// What is in it, the largest ten, with their bytes.
+    pub folders: Vec<(String, u64)>,
+}
+
 /// The shard's folders.
 #[async_trait]
 pub trait Files: Send + Sync {
@@ -187,6 +200,13 @@ pub trait Files: Send + Sync {
         token: &LoginToken,
         now_unix_s: i64,
     ) -> Result<(), DriverError>;
+
+    /// How much `wp-content` takes; bounded in entries and time.
+    async fn usage(&self, uid: TenantUid) -> Result<DiskUsage, DriverError>;
+
+    /// When the site last said that its plugins or themes changed, in milliseconds since 1970;
+    /// only good for being compared with what it said before.
+    async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError>;
 
     /// Everything that exists.
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError>;

@@ -39,6 +39,8 @@ codes! {
     FORBIDDEN = 403 "forbidden" "not allowed";
     /// Does not exist, or is not the caller's to see: the two are never told apart.
     NOT_FOUND = 404 "not_found" "not found";
+    /// It was never looked at; the detail says how to have it looked at.
+    NOT_OBSERVED_YET = 404 "not_observed_yet" "not looked at yet";
     /// The path is there, the method is not; `Allow` says which are.
     METHOD_NOT_ALLOWED = 405 "method_not_allowed" "this path does not take that method";
     /// A tenant that is not erased has the name.

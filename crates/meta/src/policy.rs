@@ -47,6 +47,8 @@ pub(crate) enum Action {
     TenantDelete,
     TenantErase,
     TenantExport,
+    TenantInventoryRead,
+    TenantInventoryRefresh,
     TenantList,
     TenantLoginLink,
     TenantLogs,

@@ -7,6 +7,7 @@ mod inventory;
 mod login_token;
 mod logs;
 mod problem;
+mod site_inventory;
 mod sites;
 mod wp;
 
@@ -48,6 +49,10 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
         .route(
             &format!("{}/{{uid}}/wp", paths::SHARD_TENANTS),
             post(wp::run).layer(DefaultBodyLimit::max(MAX_COMMAND)),
+        )
+        .route(
+            &format!("{}/{{uid}}/inventory", paths::SHARD_TENANTS),
+            post(site_inventory::refresh),
         )
         .route(paths::SHARD_SITES, get(sites::list))
         .route(paths::SHARD_INVENTORY, get(inventory::list))

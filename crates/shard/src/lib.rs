@@ -17,6 +17,7 @@ mod meta;
 mod plane;
 mod reconcilers;
 mod run;
+mod site_inventory;
 mod sites;
 pub mod smoke;
 mod steps;

@@ -38,6 +38,8 @@ use crate::reconcilers::exports;
 use crate::reconcilers::health;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
+use crate::site_inventory;
+use crate::site_inventory::Due;
 use crate::smoke::Visitor;
 use crate::tenants::Tenants;
 
@@ -95,11 +97,16 @@ pub async fn run(
         plane.queue.add(tenant.entry.intent.uid);
     }
     let stop = lifecycle.drain.clone();
+    let meta_of_inventories = meta.clone();
     let background = [
         tasks::spawn("shard-health", health::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-pull", pull::run(Arc::clone(&plane), meta.clone(), stop.clone())),
         tasks::spawn("shard-report", report::run(Arc::clone(&plane), meta, stop.clone())),
         tasks::spawn("shard-exports", exports::sweep(Arc::clone(&plane), stop.clone())),
+        tasks::spawn(
+            "shard-inventories",
+            site_inventory::run(Arc::clone(&plane), meta_of_inventories, stop.clone()),
+        ),
         tasks::spawn("shard-spares", spares::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-tenants", {
             let (queue, plane) = (Arc::clone(&plane.queue), Arc::clone(&plane));
@@ -146,6 +153,7 @@ pub(crate) fn open(
         cores,
         visitor,
         clock,
+        inventories: Due::default(),
         tenants,
         queue: Arc::new(WorkQueue::new(BACKOFF)),
         health: ArcSwap::from_pointee(unknown),

@@ -101,6 +101,19 @@ pub(crate) enum TenantVerb {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Show what a site has: WordPress, plugins, themes, users, sizes
+    #[command(after_help = examples![
+        "aipress tenant inventory bakery",
+        "aipress tenant inventory bakery --refresh",
+        "aipress tenant inventory bakery -o json | jq '.site.plugins'",
+    ])]
+    Inventory {
+        /// Name or uid
+        tenant: String,
+        /// Look now instead of showing what was seen last
+        #[arg(long)]
+        refresh: bool,
+    },
     /// Run a wp command in a site's sandbox, as its own user
     ///
     /// By wp-cli where `wpCli` in config.json names its archive, else by the platform's own agent,

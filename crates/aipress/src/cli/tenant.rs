@@ -6,6 +6,7 @@ mod create;
 mod export;
 mod foreign;
 mod import;
+mod inventory;
 mod list;
 mod login;
 mod logs;
@@ -52,6 +53,9 @@ pub(crate) async fn run(
         }
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
+        TenantVerb::Inventory { tenant, refresh } => {
+            inventory::run(&client, &tenant, refresh, output).await
+        }
         TenantVerb::Wp(args) => wp::run(&client, args).await,
         TenantVerb::Logs(args) => logs::run(&client, args, output).await,
         TenantVerb::Open { tenant } => login::open(&client, &tenant).await,

@@ -15,7 +15,6 @@ mod refused;
 mod rootless;
 mod starting;
 mod strangers;
-mod transfers;
 
 use aipress_testkit::PlatformOptions;
 

@@ -7,6 +7,7 @@ use super::call::ApiClient;
 use super::error::ApiError;
 use super::platform::ListQuery;
 use crate::document::TenantDocument;
+use crate::inventory::InventoryView;
 use crate::login_link::LoginLinkCreate;
 use crate::login_link::LoginLinkView;
 use crate::page::Page;
@@ -109,5 +110,21 @@ impl ApiClient {
         body: &LoginLinkCreate,
     ) -> Result<LoginLinkView, ApiError> {
         self.change(Method::POST, &path(id, "login-link"), body).await
+    }
+
+    /// `GET /v1/tenants/{id}/inventory`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_inventory(&self, id: &str) -> Result<InventoryView, ApiError> {
+        self.get(&path(id, "inventory")).await
+    }
+
+    /// `POST /v1/tenants/{id}/inventory/refresh`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_inventory_refresh(&self, id: &str) -> Result<InventoryView, ApiError> {
+        self.change(Method::POST, &path(id, "inventory/refresh"), &()).await
     }
 }

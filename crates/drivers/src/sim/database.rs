@@ -12,6 +12,7 @@ use crate::Ensured;
 use crate::content::Content;
 use crate::content::DatabaseFacts;
 use crate::database::Database;
+use crate::database::DatabaseSize;
 use crate::database::DbObject;
 use crate::database::DbObjectKind;
 use crate::database::DbOwner;
@@ -359,6 +360,10 @@ impl Database for SimWorld {
             Ok(if found.is_some() { Ensured::Repaired } else { Ensured::Kept })
         })
         .await
+    }
+
+    async fn size(&self, _uid: TenantUid) -> Result<DatabaseSize, DriverError> {
+        self.call("database.size", |_| Ok(DatabaseSize::default())).await
     }
 
     async fn inventory(&self) -> Result<Vec<DbObject>, DriverError> {

@@ -13,6 +13,7 @@ use crate::content::Content;
 use crate::content::ContentFacts;
 use crate::content::ContentPiece;
 use crate::error::DriverError;
+use crate::files::DiskUsage;
 use crate::files::FileObject;
 use crate::files::Files;
 use crate::files::LoginToken;
@@ -225,6 +226,14 @@ impl Files for SimWorld {
             Err(DriverError::conflict(what, format!("the site does not sit in slot {slot}")))
         })
         .await
+    }
+
+    async fn usage(&self, _uid: TenantUid) -> Result<DiskUsage, DriverError> {
+        self.call("files.usage", |_| Ok(DiskUsage::default())).await
+    }
+
+    async fn changed_at(&self, _uid: TenantUid) -> Result<Option<i64>, DriverError> {
+        self.call("files.changed_at", |_| Ok(None)).await
     }
 
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {

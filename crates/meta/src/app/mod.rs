@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod intent;
+pub(crate) mod inventory;
 pub(crate) mod log;
 pub(crate) mod login_link;
 pub(crate) mod operation;

@@ -157,6 +157,7 @@ async fn observe(
         && observed.desired == DesiredState::Erased
         && after.desired == DesiredState::Erased;
     if erased {
+        change.txn.inventory_remove(after.uid).await?;
         change.txn.tenant_erase(after.uid, change.now).await?;
         let erased = change.txn.tenant_fetch(&TenantRef::Uid(after.uid)).await?;
         change.tell_tenant("tenant.erased", erased.as_ref().unwrap_or(&after)).await?;

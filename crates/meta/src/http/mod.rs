@@ -91,6 +91,8 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::route::route))
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(tenants::logs::logs))
+        .routes(routes!(tenants::inventory::show))
+        .routes(routes!(tenants::inventory::refresh))
         .routes(routes!(tenants::wp::wp))
         .routes(routes!(tenants::export::export))
         .routes(routes!(tenants::clone::clone))
@@ -113,6 +115,7 @@ pub(crate) fn bare_router(plane: Arc<Plane>) -> Router {
 pub(crate) fn internal_router(plane: Arc<Plane>) -> Router {
     let router = Router::new()
         .route("/internal/v1/shards/{id}/intents", get(internal::intents::intents))
+        .route("/internal/v1/shards/{id}/inventories/{uid}", post(internal::inventories::put))
         .route("/internal/v1/shards/{id}/report", post(internal::report::report))
         .route("/internal/v1/imports/{id}/data", get(internal::imports::data))
         .route("/internal/v1/routes", get(internal::routes::routes))

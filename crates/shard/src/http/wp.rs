@@ -53,6 +53,9 @@ struct Follow {
     /// What came before the answer began.
     first: Option<Bytes>,
     is_over: bool,
+    /// Whose plugins, users or options it may have changed.
+    plane: Arc<Plane>,
+    uid: TenantUid,
 }
 
 /// 404, 409, 422 and 429 before anything runs; 200 and lines from then on.
@@ -65,6 +68,7 @@ pub(super) async fn run(
         Ok(call) => call,
         Err(refusal) => return *refusal,
     };
+    let uid = call.uid;
     let (sender, mut pieces) = mpsc::channel(PIECES);
     let exec = Arc::clone(&plane.drivers.exec);
     let mut task = tasks::spawn("wp-command", async move { exec.run(call, sender).await });
@@ -74,13 +78,16 @@ pub(super) async fn run(
         // It has ended without a word, or did not begin.
         Ok(None) => {
             return match (&mut task).await {
-                Ok(Some(Ok(exit))) => stream_of(line(&WpLine::End(end(exit)))),
+                Ok(Some(Ok(exit))) => {
+                    plane.inventories.soon(uid);
+                    stream_of(line(&WpLine::End(end(exit))))
+                }
                 Ok(Some(Err(error))) => refused(&error),
                 Ok(None) | Err(_) => refuse(500, "internal", "the command's task ended early"),
             };
         }
     };
-    let follow = Follow { pieces, task, first, is_over: false };
+    let follow = Follow { pieces, task, first, is_over: false, plane, uid };
     let lines = stream::unfold(follow, |mut follow| async move {
         let bytes = follow.next().await?;
         Some((Ok::<_, Infallible>(bytes), follow))
@@ -101,6 +108,7 @@ impl Follow {
             Ok(Some(piece)) => Some(line(&WpLine::Piece(encode(piece)))),
             Ok(None) => {
                 self.is_over = true;
+                self.plane.inventories.soon(self.uid);
                 let end = match (&mut self.task).await {
                     Ok(Some(Ok(exit))) => end(exit),
                     Ok(Some(Err(error))) => failed(error.to_string()),

@@ -30,6 +30,7 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     let Some(tenant) = plane.tenants.fetch(uid) else { return Outcome::Done };
     let desired = tenant.entry.intent.desired;
     let entry = Arc::clone(&tenant.entry);
+    let was_settled = tenant.converged();
     let steps = Steps::begin(&plane, tenant, names(&entry));
     let outcome = match desired {
         DesiredState::Active | DesiredState::Suspended => build::run(&plane, &steps, entry).await,
@@ -40,6 +41,9 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     log(&plane, uid, desired, &outcome);
     if outcome.is_ok() {
         plane.tell_state(uid, desired);
+        if !was_settled {
+            plane.inventories.soon(uid);
+        }
     }
     match outcome {
         Ok(()) => Outcome::Done,

@@ -20,6 +20,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../migrations/sqlite/0002_metadata_and_lists.sql"),
     ),
     ("0003_webhooks", include_str!("../../migrations/sqlite/0003_webhooks.sql")),
+    (
+        "0004_tenant_inventories",
+        include_str!("../../migrations/sqlite/0004_tenant_inventories.sql"),
+    ),
     ("0006_exports", include_str!("../../migrations/sqlite/0006_exports.sql")),
     ("0007_imports", include_str!("../../migrations/sqlite/0007_imports.sql")),
 ];

@@ -12,6 +12,7 @@ mod audit;
 mod columns;
 mod events;
 mod idempotency;
+mod inventories;
 mod migrate;
 mod observed;
 mod operation_events;

@@ -13,6 +13,7 @@ mod site;
 mod slot;
 mod trash;
 mod tree;
+mod usage;
 
 use std::io;
 use std::path::Path;
@@ -31,6 +32,7 @@ use crate::content::Content;
 use crate::content::ContentFacts;
 use crate::content::ContentPiece;
 use crate::error::DriverError;
+use crate::files::DiskUsage;
 use crate::files::FileObject;
 use crate::files::Files;
 use crate::files::LoginToken;
@@ -64,6 +66,8 @@ pub struct LocalFiles {
     /// One removal for good at a time, beside the changes: a site of many files must not hold up
     /// the others of its shard.
     removal: Arc<Mutex<()>>,
+    /// One look at a tree at a time, beside both.
+    looking: Arc<Mutex<()>>,
 }
 
 /// What the blocking work needs to know.
@@ -93,7 +97,7 @@ impl LocalFiles {
         let gateway = UnixIds { uid: root.uid, gid: ids.gateway().gid };
         ensure_dir(&paths.site_logs(), gateway, 0o750)?;
         let disk = Arc::new(Disk { paths: paths.clone(), ids, seed });
-        Ok(Self { disk, turn: Arc::default(), removal: Arc::default() })
+        Ok(Self { disk, turn: Arc::default(), removal: Arc::default(), looking: Arc::default() })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -228,6 +232,16 @@ impl Files for LocalFiles {
         let token = token.clone();
         self.blocking("write login", move |disk| login::write(disk, uid, slot, &token, now_unix_s))
             .await
+    }
+
+    async fn usage(&self, uid: TenantUid) -> Result<DiskUsage, DriverError> {
+        self.in_turn(&self.looking, "look how much a site takes", move |disk| usage::of(disk, uid))
+            .await
+    }
+
+    async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {
+        let what = "look for a site's mark";
+        self.in_turn(&self.looking, what, move |disk| Ok(usage::mark(disk, uid))).await
     }
 
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {

@@ -12,6 +12,7 @@ mod personalize;
 mod record;
 mod server;
 mod site;
+mod size;
 mod slow_log;
 mod snapshot;
 mod spare;
@@ -41,6 +42,7 @@ use crate::Ensured;
 use crate::content::Content;
 use crate::content::DatabaseFacts;
 use crate::database::Database;
+use crate::database::DatabaseSize;
 use crate::database::DbObject;
 use crate::database::Personalization;
 use crate::database::SiteDatabase;
@@ -312,6 +314,13 @@ impl Database for MariaDb {
     async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.within("remove a database's copy", CALL_LIMIT, async move |mut session| {
             snapshot::remove(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError> {
+        self.within("look at a database's size", CALL_LIMIT, async move |mut session| {
+            size::of(&mut session, uid).await
         })
         .await
     }

@@ -27,6 +27,7 @@ pub(crate) const NOT_PLANNED: &[(&str, &str, &str)] = &[
     ("POST", "/v1/plans/{hash}/apply", "read the plan instead: `GET /v1/plans/{hash}`"),
     ("POST", "/v1/tenants/{id}/clone", "nobody can say yet what it would do"),
     ("POST", "/v1/tenants/{id}/exports", "it changes nothing of the site"),
+    ("POST", "/v1/tenants/{id}/inventory/refresh", "it changes nothing of the site"),
     ("POST", "/v1/tenants/{id}/login-link", "it changes nothing of the site"),
     ("POST", "/v1/tenants/{id}/wp", "what a command does is known only once it ran"),
     ("POST", "/v1/webhooks", "it changes no site"),

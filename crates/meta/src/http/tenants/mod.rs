@@ -6,6 +6,7 @@ pub(crate) mod delete;
 pub(crate) mod document;
 pub(crate) mod erase;
 pub(crate) mod export;
+pub(crate) mod inventory;
 pub(crate) mod list;
 pub(crate) mod login_link;
 pub(crate) mod logs;

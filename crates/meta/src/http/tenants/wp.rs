@@ -19,6 +19,8 @@ use crate::change::Origin;
 use crate::http::call;
 use crate::http::envelope::RequestId;
 use crate::http::json;
+use crate::http::query::Params;
+use crate::http::query::invalid;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -47,8 +49,10 @@ pub(crate) async fn wp(
     caller: Caller,
     Path(id): Path<String>,
     request_id: Option<Extension<RequestId>>,
+    params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
+    no_dry_run(&params)?;
     let body = call::read(body).await?;
     let command: WpCommand = json::decode(&body)?;
     let permit = plane.streams.open(&caller)?;
@@ -64,4 +68,12 @@ pub(crate) async fn wp(
     // Tells nginx and the like not to collect the stream.
     response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// Nobody knows what a command would do: it is refused rather than run.
+pub(super) fn no_dry_run(params: &Params) -> Result<(), ApiError> {
+    match params.one("dryRun")? {
+        None | Some("false") => Ok(()),
+        Some(_) => Err(invalid("there is no dry run of this: leave `dryRun` out")),
+    }
 }
