@@ -49,3 +49,18 @@ pub struct EventPage {
     /// Whether there is more at once.
     pub more: bool,
 }
+
+/// A server-sent event as OpenAPI sees it: fields of text. Never made; only described.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({"id": "4", "event": "step", "data": "{\"seq\":4,\"kind\":\"step\"}"}))]
+pub struct ServerSentEvent {
+    /// Its place, for `Last-Event-ID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Its kind, where a stream has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// JSON, as the endpoint says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+}

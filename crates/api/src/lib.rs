@@ -34,6 +34,7 @@ pub use document::TenantDocument;
 pub use document::TenantStatus;
 pub use event::EventPage;
 pub use event::EventView;
+pub use event::ServerSentEvent;
 pub use health::HealthView;
 pub use log::LogLine;
 pub use log::LogRequest;

@@ -6,6 +6,7 @@ pub(crate) mod authenticate;
 pub(crate) mod call;
 pub(crate) mod cursor;
 pub(crate) mod dispatch;
+mod docs;
 pub(crate) mod dry_run;
 pub(crate) mod envelope;
 pub(crate) mod events;
@@ -101,7 +102,7 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
 /// The public API.
 pub(crate) fn public_router(plane: Arc<Plane>) -> Router {
     let (router, _) = routes().split_for_parts();
-    finished(router.layer(middleware::from_fn(dry_run::guard)), plane)
+    finished(router.layer(middleware::from_fn(dry_run::guard)).merge(docs::routes()), plane)
 }
 
 /// The same for calls from within: what is around every request from outside is around them already.

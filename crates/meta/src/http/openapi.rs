@@ -3,6 +3,7 @@
 
 use aipress_api::Problem;
 use aipress_api::problem::MEDIA_TYPE;
+use utoipa::Number;
 use utoipa::OpenApi;
 use utoipa::openapi;
 use utoipa::openapi::ContentBuilder;
@@ -11,12 +12,15 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::Required;
 use utoipa::openapi::ResponseBuilder;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::path::ParameterBuilder;
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::schema::OneOfBuilder;
 use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::SchemaFormat;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::HttpAuthScheme;
 use utoipa::openapi::security::HttpBuilder;
@@ -132,6 +136,7 @@ fn complete(operation: &mut Operation, changes: bool, conditional: bool, planned
     if planned {
         plannable(operation);
     }
+    operation.parameters.iter_mut().flatten().for_each(bounded);
     let problem = ResponseBuilder::new()
         .description(format!(
             "A problem; its `code` is one of {}",
@@ -145,6 +150,33 @@ fn complete(operation: &mut Operation, changes: bool, conditional: bool, planned
         )
         .build();
     operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
+}
+
+/// Says of a parameter what its words say: nothing is sent as `null`, and what has bounds has them
+/// for programs, too.
+fn bounded(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema else { return };
+    if let SchemaType::Array(types) = &mut object.schema_type {
+        types.retain(|kind| *kind != Type::Null);
+        if let [only] = types.as_slice() {
+            object.schema_type = SchemaType::Type(only.clone());
+        }
+    }
+    if parameter.description.as_ref().is_some_and(|words| words.contains("1 to 500")) {
+        object.minimum = Some(Number::UInt(1));
+        object.maximum = Some(Number::UInt(500));
+    }
+    match parameter.name.as_str() {
+        "Idempotency-Key" => {
+            (object.min_length, object.max_length) = (Some(1), Some(255));
+            object.pattern = Some("^[!-~]{1,255}$".to_owned());
+        }
+        "since" | "until" => {
+            object.format = Some(SchemaFormat::Custom("date-time".to_owned()));
+        }
+        _ => {}
+    }
 }
 
 /// A change that takes `dryRun`.

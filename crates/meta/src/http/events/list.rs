@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aipress_api::EventPage;
-use aipress_api::EventView;
+use aipress_api::ServerSentEvent;
 use aipress_store::EventFilter;
 use axum::extract::State;
 use axum::response::Response;
@@ -34,7 +34,7 @@ const KIND_MAX: usize = 64;
 /// List events, oldest first, or follow them.
 ///
 /// With `Accept: text/event-stream` the answer is a stream of server-sent events that goes on
-/// until the client leaves: each has its `id`, and `data` is an event. Send the last `id` as
+/// until the client leaves: each has its `id`, and `data` is an `EventView`. Send the last `id` as
 /// `Last-Event-ID` to go on after it; without it a stream begins with what happens from now on,
 /// and a page with the oldest event that is kept. Events are kept for 30 days, 1,000,000 of them
 /// at most; a place that is older is 410 `cursor_expired`.
@@ -60,7 +60,7 @@ const KIND_MAX: usize = 64;
         status = 200, description = "A page of events, or a stream of them",
         content(
             (EventPage = "application/json"),
-            (EventView = "text/event-stream"),
+            (ServerSentEvent = "text/event-stream"),
         ),
     ))
 )]

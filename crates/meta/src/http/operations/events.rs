@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use aipress_api::OperationEventView;
+use aipress_api::ServerSentEvent;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
@@ -24,7 +24,7 @@ use crate::streams::StreamPermit;
 
 /// Follow an operation by server-sent events.
 ///
-/// Each event's `id` is its number; send the last one as `Last-Event-ID` to go on after it. The
+/// `data` is an `OperationEventView`. Each event's `id` is its number; send the last one as `Last-Event-ID` to go on after it. The
 /// stream ends after the event that ends the operation.
 #[utoipa::path(
     get,
@@ -36,7 +36,7 @@ use crate::streams::StreamPermit;
         ("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event seen"),
     ),
     responses((
-        status = 200, description = "Events `step` and `state`", body = OperationEventView,
+        status = 200, description = "Events `step` and `state`", body = ServerSentEvent,
         content_type = "text/event-stream",
     ))
 )]
