@@ -53,7 +53,7 @@ pub struct PlanItem {
     /// Its path.
     pub path: String,
     /// Its body; `null` for none.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     pub body: Value,
     /// What it is about, such as `tenant bakery`.
     pub subject: String,

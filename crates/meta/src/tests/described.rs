@@ -18,12 +18,14 @@ const SEED: &str = "20261121";
 const EXAMPLES: &str = "25";
 
 /// What a schema can't say is refused with these: an opaque cursor, a name that is reserved, a
-/// field that is not available yet, an etag of another version. Of 5xx there is none.
+/// field that is not available yet, an etag of another version, an export that is gone. What is
+/// wrong may be refused by that, too, before it is looked at. Of 5xx there is none.
 const SETTINGS: &str = r#"
 hooks = "hooks.py"
 
 [checks]
 positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 409, 410, 412, 422]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422]
 "#;
 /// A media type that Schemathesis does not know is sent as it is.
 const HOOKS: &str = r#"
@@ -66,7 +68,14 @@ async fn the_api_does_what_its_description_says() {
         .current_dir(meta.folder.path())
         .args(["run", "openapi.json", "--checks", "all", "--seed", SEED])
         .args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing"])
-        .args(["--continue-on-failure", "--no-color", "--request-timeout", "20"])
+        .args([
+            "--continue-on-failure",
+            "--no-color",
+            "--request-timeout",
+            "20",
+            "--request-retries",
+            "2",
+        ])
         .args(["--generation-database", "none", "--output-truncate", "false"])
         .arg("--url")
         .arg(format!("http://127.0.0.1:{}", port_of(&meta).await))

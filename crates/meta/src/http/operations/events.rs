@@ -112,7 +112,8 @@ fn last_event_id(headers: &HeaderMap) -> Result<u64, ApiError> {
         Some(value) => value
             .to_str()
             .ok()
-            .and_then(|text| text.trim().parse().ok())
+            .and_then(|text| text.trim().parse::<i64>().ok())
+            .and_then(|number| u64::try_from(number).ok())
             .ok_or_else(|| invalid("`Last-Event-ID` is the number of an event")),
     }
 }
