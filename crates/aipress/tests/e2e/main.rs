@@ -15,6 +15,7 @@ mod refused;
 mod rootless;
 mod starting;
 mod strangers;
+mod transfers;
 
 use aipress_testkit::PlatformOptions;
 

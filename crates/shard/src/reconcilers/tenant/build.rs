@@ -85,6 +85,9 @@ pub(super) async fn run(
     database?;
     files?;
     php?;
+    if database_from.is_some() {
+        bring_up_to_date(plane, &entry, slot, &core).await?;
+    }
     plane.tenants.update(uid, |entry| entry.built = true)?;
     // On what it has, the site is whole; only then it moves.
     if entry.intent.desired == DesiredState::Active {
@@ -252,6 +255,25 @@ async fn make_files(
     };
     files.write_site_json(slot, &site_config(plane, intent, slot, core)).await?;
     Ok(())
+}
+
+/// Upgrades a database that comes from another WordPress than the one that serves it. May run any
+/// number of times.
+async fn bring_up_to_date(
+    plane: &Plane,
+    entry: &Entry,
+    slot: Slot,
+    core: &ShardCore,
+) -> Result<(), StepError> {
+    let had =
+        entry.intent.content.as_ref().and_then(|content| content.wordpress_version.as_deref());
+    if had == Some(core.version.as_str()) {
+        return Ok(());
+    }
+    match core_move::upgrade(plane, entry.intent.uid, slot).await? {
+        Some(message) => Err(StepError { message, retryable: false }),
+        None => Ok(()),
+    }
 }
 
 /// What a site is made of that is not whole yet and comes from an archive.

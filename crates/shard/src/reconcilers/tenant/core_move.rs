@@ -198,7 +198,11 @@ async fn switch(
 }
 
 /// WordPress's own upgrade of the database; what it said when it failed.
-async fn upgrade(plane: &Plane, uid: TenantUid, slot: Slot) -> Result<Option<String>, StepError> {
+pub(super) async fn upgrade(
+    plane: &Plane,
+    uid: TenantUid,
+    slot: Slot,
+) -> Result<Option<String>, StepError> {
     let args = ["core", "update-db", "--skip-plugins", "--skip-themes"];
     let call = ExecCall { time_limit: UPGRADE_LIMIT, ..ExecCall::agent(uid, slot, &args) };
     let output = plane.drivers.exec.output(call).await?;
