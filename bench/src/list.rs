@@ -15,6 +15,7 @@ use aipress_kit::listen::bind_unix;
 use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
+use aipress_meta::PackagesConfig;
 use aipress_meta::SiteUrls;
 use aipress_meta::StreamLimits;
 use aipress_meta::WebhookConfig;
@@ -199,6 +200,7 @@ impl Meta {
         let socket = at("meta.sock");
         let lifecycle = Lifecycle::manual();
         let config = (registry::path(dir), at("master.key"), at("roles.json"), at("admin-token"));
+        let packages = at("packages");
         let (public, internal, ends) = (socket.clone(), at("internal.sock"), lifecycle.clone());
         let thread = std::thread::Builder::new().name("meta".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -221,6 +223,7 @@ impl Meta {
                     admin_token_file,
                     streams: StreamLimits::default(),
                     webhooks: WebhookConfig::default(),
+                    packages: PackagesConfig::new(packages, "http://127.0.0.1:9".to_owned()),
                     clock: Clock::system(),
                 };
                 aipress_meta::run(config, ends).await.context("meta")

@@ -11,7 +11,7 @@ use crate::tree::{cargo, output};
 /// Crates from the bottom (0) to the top. A new crate is added here.
 const LAYERS: &[&[&str]] = &[
     &["types"],
-    &["api", "archive", "cores", "flow", "kit", "supervise"],
+    &["api", "archive", "cores", "flow", "kit", "packages", "supervise"],
     &["drivers", "logs", "runtime", "store"],
     &["edge", "meta", "shard"],
     &["aipress", "bench", "testkit"],

@@ -99,6 +99,8 @@ pub(super) async fn fill(
                 wordpress_version: Some("7.1.4".to_owned()),
                 steps: Vec::new(),
                 message: None,
+                serving: true,
+                rolled_back: Vec::new(),
             };
             let now = begun + Duration::seconds(i64::try_from(seeded.next() % 31_000_000)?);
             let observation = TenantObservation { observed, state: None, message: None, now };

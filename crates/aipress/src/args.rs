@@ -17,6 +17,7 @@ mod global;
 mod logs;
 mod man;
 mod operation;
+mod package;
 mod project;
 mod role;
 mod route;
@@ -51,6 +52,7 @@ pub(crate) use global::Sources;
 pub(crate) use logs::TenantLogs;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
+pub(crate) use package::PackageVerb;
 pub(crate) use project::ProjectVerb;
 pub(crate) use role::Role;
 pub(crate) use route::Route;
@@ -178,6 +180,9 @@ pub(crate) enum Verb {
         "aipress webhook list",
     ])]
     Webhook(WebhookVerb),
+    /// Plugins and themes in the platform's mirror
+    #[command(subcommand)]
+    Package(PackageVerb),
     /// Show where a site lives, or would live
     #[command(after_help = examples![
         "aipress route bakery",

@@ -11,6 +11,7 @@ mod documents;
 pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod operation;
+pub(crate) mod package;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod route;

@@ -162,6 +162,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Plan(verb) => cli::plan::run(data, connect, verb, output).await,
         Verb::Shard(verb) => cli::shard::run(data, connect, verb, output).await,
         Verb::Project(verb) => cli::project::run(data, connect, verb, output).await,
+        Verb::Package(verb) => cli::package::run(data, connect, verb, output).await,
         Verb::Operation(verb) => cli::operation::run(data, connect, verb, output).await,
         Verb::Events(events) => cli::events::run(data, connect, events, output).await,
         Verb::Webhook(verb) => cli::webhook::run(data, connect, verb, output).await,

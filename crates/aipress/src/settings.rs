@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     /// The wp-cli archive that commands in sites run in; without it the platform's own agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wp_cli: Option<WpCli>,
+    /// Address of the directory that plugins and themes come from.
+    pub(crate) directory: String,
     /// InnoDB's buffer pool of each shard's server, in MiB.
     pub(crate) buffer_pool_mib: Option<u32>,
     /// How webhooks are called.
@@ -80,6 +82,7 @@ impl Default for Settings {
             wordpress: None,
             access_log: true,
             wp_cli: None,
+            directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
             webhooks: WebhookSettings::default(),
         }

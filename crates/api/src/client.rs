@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod logs;
 mod operations;
+mod packages;
 mod plans;
 mod platform;
 mod sse;

@@ -18,6 +18,8 @@ pub const PROJECTS: &str = "/v1/projects";
 pub const OPERATIONS: &str = "/v1/operations";
 /// Events, as pages and as a stream.
 pub const EVENTS: &str = "/v1/events";
+/// Plugins and themes in the mirror.
+pub const PACKAGES: &str = "/v1/packages";
 /// Audit rows.
 pub const AUDIT: &str = "/v1/audit";
 /// Webhooks; one of them, its deliveries and verbs below.
@@ -33,6 +35,8 @@ pub const METRICS: &str = "/v1/metrics";
 pub const INTERNAL_IMPORTS: &str = "/internal/v1/imports";
 /// Between roles: intents of one shard (`/internal/v1/shards/{id}/intents`).
 pub const INTERNAL_SHARDS: &str = "/internal/v1/shards";
+/// Between roles: archives of plugins and themes.
+pub const INTERNAL_PACKAGES: &str = "/internal/v1/packages";
 /// Between roles: the route table for edges.
 pub const INTERNAL_ROUTES: &str = "/internal/v1/routes";
 

@@ -116,6 +116,11 @@ impl DataPaths {
         self.meta().join("registry.db")
     }
 
+    /// The mirror of plugins and themes.
+    pub fn packages(&self) -> PathBuf {
+        self.meta().join("packages")
+    }
+
     /// The edge's own folder (0700).
     pub fn edge(&self) -> PathBuf {
         self.root.join("edge")
@@ -225,6 +230,11 @@ impl ShardPaths {
     /// The gateway's socket.
     pub fn gateway_socket(&self) -> PathBuf {
         self.run.join("gateway.sock")
+    }
+
+    /// Archives of plugins and themes, as the mirror has them: a cache.
+    pub fn packages(&self) -> PathBuf {
+        self.dir.join("packages")
     }
 
     /// MariaDB's folder (configuration, credentials; `data` below is the server's own).

@@ -16,6 +16,7 @@ pub mod exec;
 pub mod files;
 pub mod layout;
 pub mod local;
+pub mod packages;
 pub mod php;
 pub mod sim;
 pub mod uids;
@@ -57,6 +58,9 @@ pub use files::SiteConfig;
 pub use layout::DataPaths;
 pub use layout::ShardPaths;
 pub use layout::Slot;
+pub use packages::PackageMark;
+pub use packages::PackagePlace;
+pub use packages::Packages;
 pub use php::Php;
 pub use php::PhpWorker;
 pub use php::Recycle;
@@ -90,4 +94,6 @@ pub struct Drivers {
     pub files: Arc<dyn Files>,
     /// Commands in its sites' sandboxes.
     pub exec: Arc<dyn Exec>,
+    /// Plugins and themes in its sites' folders.
+    pub packages: Arc<dyn Packages>,
 }

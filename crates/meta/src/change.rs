@@ -9,6 +9,7 @@ use aipress_store::StoreError;
 use aipress_store::TenantRecord;
 use aipress_store::Txn;
 use aipress_store::WebhookRecord;
+use aipress_types::AccountId;
 use aipress_types::DesiredState;
 use aipress_types::OperationId;
 use aipress_types::ShardId;
@@ -220,6 +221,66 @@ impl<'p> Change<'p> {
                 tenant: None,
                 shard: None,
                 account: Some(webhook.account),
+                data,
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Writes an event about a plugin or theme of a tenant.
+    pub(crate) async fn tell_package(
+        &mut self,
+        tenant: &TenantRecord,
+        kind: &str,
+        data: Value,
+    ) -> Result<(), StoreError> {
+        self.txn
+            .event_append(&EventInsert {
+                at: self.now,
+                kind: kind.to_owned(),
+                tenant: Some(tenant.uid),
+                shard: tenant.shard,
+                account: Some(tenant.account),
+                data,
+            })
+            .await
+            .map(drop)
+    }
+
+    /// Writes the audit row and the event of a change of the mirror; `package` is its SHA-256 and
+    /// its name for people.
+    pub(crate) async fn note_package(
+        &mut self,
+        origin: &Origin,
+        action: &str,
+        package: (&str, &str),
+        account: Option<AccountId>,
+        data: Value,
+    ) -> Result<(), StoreError> {
+        self.txn
+            .audit_append(&AuditInsert {
+                at: self.now,
+                actor: origin.actor.clone(),
+                on_behalf_of: None,
+                action: action.to_owned(),
+                resource_kind: "package".to_owned(),
+                resource_id: package.0.to_owned(),
+                resource_name: Some(package.1.to_owned()),
+                account,
+                request_id: origin.request_id.clone(),
+                before: None,
+                after: Some(data.clone()),
+                reason: None,
+                outcome: "allowed".to_owned(),
+            })
+            .await?;
+        self.txn
+            .event_append(&EventInsert {
+                at: self.now,
+                kind: action.to_owned(),
+                tenant: None,
+                shard: None,
+                account,
                 data,
             })
             .await

@@ -69,10 +69,20 @@ codes! {
     CURSOR_EXPIRED = 410 "cursor_expired" "the cursor is too old";
     /// The change can't be planned.
     NO_DRY_RUN = 422 "no_dry_run" "there is no dry run for this yet";
+    /// The mirror has another archive of that version for the same people.
+    PACKAGE_CONFLICT = 409 "package_conflict" "the mirror has another one of that version";
+    /// The spec of a site names the archive.
+    PACKAGE_IN_USE = 409 "package_in_use" "a site uses it";
     /// The body is larger than the API takes.
     BODY_TOO_LARGE = 413 "body_too_large" "the body is too large";
     /// The body is not `application/json`.
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported_media_type" "the body must be JSON";
+    /// The body is not `application/zip`.
+    NOT_A_ZIP = 415 "not_a_zip" "the body must be a zip archive";
+    /// The archive is damaged, hostile, or neither plugin nor theme; the detail says which.
+    PACKAGE_REFUSED = 422 "package_refused" "the archive is not taken";
+    /// The account has as many bytes of archives as it may.
+    PACKAGE_QUOTA = 422 "package_quota" "too many archives";
     /// Well-formed, but fields are wrong; `errors` says which.
     INVALID_FIELDS = 422 "invalid_fields" "some fields are wrong";
     /// The `Idempotency-Key` was used for another method, path or body.
@@ -83,6 +93,8 @@ codes! {
     TOO_MANY_STREAMS = 429 "too_many_streams" "too many event streams";
     /// A fault of ours; the request id finds it in the log.
     INTERNAL = 500 "internal" "something went wrong on our side";
+    /// The directory or address does not give the archive right now.
+    PACKAGE_UNAVAILABLE = 503 "package_unavailable" "the archive can't be had right now";
     /// The shard that is needed does not answer.
     SHARD_UNAVAILABLE = 503 "shard_unavailable" "the site's shard does not answer";
     /// The registry can't be read or written at the moment.

@@ -39,6 +39,14 @@ pub enum MetaError {
         /// What the file system said.
         source: std::io::Error,
     },
+    /// The folder of the mirror can't be used.
+    #[error("folder of packages {path}")]
+    Packages {
+        /// The folder.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
     /// No randomness for secrets.
     #[error(transparent)]
     Random(#[from] RandomError),

@@ -24,6 +24,7 @@ use crate::feed::Feed;
 use crate::feed::operation::OperationFeeds;
 use crate::http::internal::RoleTokens;
 use crate::metrics::Metrics;
+use crate::mirror::Mirror;
 use crate::signals::Signals;
 use crate::streams::StreamLimits;
 use crate::streams::Streams;
@@ -65,6 +66,7 @@ pub(crate) struct Plane {
     pub(crate) looks: Semaphore,
     /// Wakes the reconciler of exports and imports.
     pub(crate) transfers: Notify,
+    pub(crate) mirror: Mirror,
     pub(crate) mutations: Arc<Semaphore>,
     /// Event streams that are open.
     pub(crate) streams: Arc<Streams>,
@@ -96,6 +98,7 @@ pub(crate) struct PlaneParts {
     pub(crate) streams: StreamLimits,
     pub(crate) spool: Spool,
     pub(crate) webhooks: WebhookConfig,
+    pub(crate) mirror: Mirror,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -113,6 +116,7 @@ impl Plane {
             spool: parts.spool,
             looks: Semaphore::new(LOOKS),
             transfers: Notify::new(),
+            mirror: parts.mirror,
             signals: Signals::new(),
             streams: Streams::new(parts.streams, &metrics),
             log_streams: Streams::new(LOG_STREAMS, &metrics),

@@ -38,6 +38,11 @@ pub(crate) enum Action {
     PlanApply,
     PlanCreate,
     PlanRead,
+    PackageAdd,
+    PackageDelete,
+    PackageFetch,
+    PackageList,
+    PackageRead,
     ProjectList,
     ShardList,
     ShardRead,
@@ -130,6 +135,8 @@ pub(crate) fn authorize(
                 | Action::PlanCreate
                 | Action::PlanRead
                 | Action::WebhookList
+                | Action::PackageList
+                | Action::PackageRead
                     if caller.user.role == MEMBER =>
                 {
                     Ok(())

@@ -104,6 +104,11 @@ impl ApiError {
         &self.problem.detail
     }
 
+    /// Whether it is no fault of the request, so that the same may work later.
+    pub(crate) fn is_our_fault(&self) -> bool {
+        self.problem.status >= 500
+    }
+
     /// The complaints as of a part of something larger: pointers below `base`.
     pub(crate) fn below(&self, base: &str) -> Vec<FieldError> {
         if self.problem.errors.is_empty() {

@@ -18,6 +18,7 @@ use crate::config::MetaConfig;
 use crate::error::MetaError;
 use crate::http;
 use crate::http::internal::RoleTokens;
+use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::reconcilers;
@@ -49,6 +50,8 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
             }
         },
     )?;
+    let mirror = Mirror::open(&config.packages)
+        .map_err(|source| MetaError::Packages { path: config.packages.dir.clone(), source })?;
     let plane = Arc::new(Plane::new(PlaneParts {
         store: store.clone(),
         clock: config.clock,
@@ -60,6 +63,7 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         streams: config.streams,
         spool: Spool::new(config.registry_path.with_file_name("imports")),
         webhooks: config.webhooks,
+        mirror,
         lifecycle: lifecycle.clone(),
     }));
     let reconcilers = reconcilers::start(&plane);

@@ -17,6 +17,7 @@ mod lists;
 mod logs;
 mod openapi;
 mod operations;
+mod packages;
 mod placement;
 mod plane;
 mod plans;

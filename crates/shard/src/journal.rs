@@ -13,6 +13,8 @@ use aipress_kit::seal::Sealer;
 use aipress_types::DesiredState;
 use aipress_types::TenantIntent;
 use aipress_types::TenantUid;
+use aipress_types::intent::PackageRef;
+use aipress_types::intent::RolledBack;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -44,6 +46,61 @@ pub struct Entry {
     /// PHP settings that its workers may hold, by name; none when it never had any.
     #[serde(default)]
     pub php_told: BTreeMap<String, String>,
+    /// What the shard did about plugins and themes.
+    #[serde(default)]
+    pub packages: KeptPackages,
+}
+
+/// What is kept of a tenant's plugins and themes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptPackages {
+    /// What the spec installed: it goes when the spec no longer names it. What a person installed is
+    /// not here.
+    #[serde(default)]
+    pub managed: Vec<Managed>,
+    /// The change that is under way: taken back when it is found here at the next look.
+    #[serde(default)]
+    pub pending: Option<Pending>,
+    /// Changes that were taken back.
+    #[serde(default)]
+    pub held: Vec<Held>,
+}
+
+/// A plugin or theme that the spec installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Managed {
+    /// Which.
+    pub package: PackageRef,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its archive.
+    pub sha256: String,
+}
+
+/// How it was before a change that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pending {
+    /// What is changed.
+    pub package: PackageRef,
+    /// What stood at its place.
+    pub former: Option<u64>,
+    /// Whether it was switched on.
+    pub was_active: bool,
+    /// The theme that was.
+    pub theme: Option<String>,
+}
+
+/// A change that made the site fail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// What was taken back, and why.
+    pub rolled_back: RolledBack,
+    /// Of what spec it was: another one is tried.
+    pub digest: String,
 }
 
 /// Which php-fpm master runs a tenant's PHP. Kept, so that none is forgotten while it may run.
@@ -118,6 +175,7 @@ impl Entry {
             moving: None,
             refused: None,
             php_told: BTreeMap::new(),
+            packages: KeptPackages::default(),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::config::ShardConfig;
 use crate::core::CoreSource;
 use crate::exports::Exports;
 use crate::meta::call::Meta;
+use crate::packages::PackageShelf;
 use crate::site_inventory::Due;
 use crate::smoke::Visitor;
 use crate::tenants::Tenants;
@@ -43,6 +44,8 @@ pub(crate) struct Plane {
     pub(crate) drivers: Drivers,
     pub(crate) cores: Arc<dyn CoreSource>,
     pub(crate) visitor: Arc<dyn Visitor>,
+    /// Where archives of plugins and themes come from.
+    pub(crate) packages: Arc<dyn PackageShelf>,
     pub(crate) clock: Clock,
     /// When what each site has is looked at.
     pub(crate) inventories: Due,

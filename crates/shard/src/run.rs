@@ -32,6 +32,8 @@ use crate::journal::JournalError;
 use crate::meta::call::Meta;
 use crate::meta::pull;
 use crate::meta::report;
+use crate::packages::Mirror;
+use crate::packages::PackageShelf;
 use crate::plane::Health;
 use crate::plane::Plane;
 use crate::reconcilers::exports;
@@ -92,7 +94,9 @@ pub async fn run(
     lifecycle: Lifecycle,
 ) -> Result<(), ShardError> {
     let meta = Meta::new(&config);
-    let plane = Arc::new(open(config, parts.drivers, parts.cores, parts.visitor, parts.clock)?);
+    let packages = Arc::new(Mirror::new(meta.clone(), config.paths.packages()));
+    let world = World { visitor: parts.visitor, packages };
+    let plane = Arc::new(open(config, parts.drivers, parts.cores, world, parts.clock)?);
     for tenant in plane.tenants.list() {
         plane.queue.add(tenant.entry.intent.uid);
     }
@@ -122,12 +126,18 @@ pub async fn run(
     Ok(())
 }
 
+/// What is outside of the shard beside its machine and its cores.
+pub(crate) struct World {
+    pub(crate) visitor: Arc<dyn Visitor>,
+    pub(crate) packages: Arc<dyn PackageShelf>,
+}
+
 /// The control plane as the last one left it.
 pub(crate) fn open(
     config: ShardConfig,
     drivers: Drivers,
     cores: Arc<dyn CoreSource>,
-    visitor: Arc<dyn Visitor>,
+    world: World,
     clock: Clock,
 ) -> Result<Plane, ShardError> {
     Sealer::ensure_key_file(&config.paths.key())?;
@@ -151,7 +161,8 @@ pub(crate) fn open(
         config,
         drivers,
         cores,
-        visitor,
+        visitor: world.visitor,
+        packages: world.packages,
         clock,
         inventories: Due::default(),
         tenants,

@@ -61,6 +61,7 @@ impl<'a> Steps<'a> {
         let mut observed = tenant.observed;
         observed.steps = names.iter().map(|name| pending(name)).collect();
         observed.phase = ObservedPhase::Converging;
+        observed.serving = false;
         Self { plane, observed: Mutex::new(observed), settled }
     }
 
@@ -105,6 +106,16 @@ impl<'a> Steps<'a> {
         });
     }
 
+    /// The site is up from here on, whatever becomes of the steps that follow.
+    pub(crate) fn serving(&self) {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner).serving = true;
+    }
+
+    /// What a person should know of a step although it succeeds.
+    pub(crate) fn note(&self, name: &str, text: &str) {
+        self.set(name, |step| step.message = Some(text.to_owned()));
+    }
+
     /// Ends the convergence with its outcome.
     pub(crate) fn end(self, outcome: &Result<(), StepError>) {
         let current = self.plane.tenants.fetch(self.observed_uid());
@@ -116,6 +127,8 @@ impl<'a> Steps<'a> {
         if let Some(tenant) = current {
             observed.slot = tenant.entry.slot;
             observed.wordpress_version.clone_from(&tenant.entry.core_version);
+            let held = &tenant.entry.packages.held;
+            observed.rolled_back = held.iter().map(|held| held.rolled_back.clone()).collect();
         }
         (observed.phase, observed.message) = match outcome {
             Ok(()) => (ObservedPhase::Converged, None),

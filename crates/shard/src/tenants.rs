@@ -229,6 +229,8 @@ fn unseen(entry: &Entry) -> TenantObserved {
         wordpress_version: entry.core_version.clone(),
         steps: Vec::new(),
         message: None,
+        serving: false,
+        rolled_back: Vec::new(),
     }
 }
 

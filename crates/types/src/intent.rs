@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::ids::OperationId;
 use crate::ids::TenantUid;
 use crate::name::TenantName;
+use crate::package::PackageKind;
 use crate::secrets::TenantSecrets;
 use crate::spec::TenantSpec;
 use crate::state::DesiredState;
@@ -37,6 +38,19 @@ pub struct TenantIntent {
     /// What the site is made of, where it is not the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<IntentContent>,
+    /// Plugins and themes that must go, whoever installed them; what the spec names stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<PackageRef>,
+}
+
+/// One plugin or theme of a site.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PackageRef {
+    /// Which of the two.
+    pub kind: PackageKind,
+    /// Its folder's name.
+    pub name: String,
 }
 
 /// The archive that a site is made of, as long as it is being made.
@@ -124,6 +138,25 @@ pub struct TenantObserved {
     pub steps: Vec<ObservedStep>,
     /// What is wrong, for people; no secrets.
     pub message: Option<String>,
+    /// Whether the site is up all the same: what failed leaves it as it was, such as an update of a
+    /// plugin that was rolled back.
+    #[serde(default)]
+    pub serving: bool,
+    /// Changes of plugins and themes that were taken back, and are not tried again until the spec
+    /// changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rolled_back: Vec<RolledBack>,
+}
+
+/// A change of a plugin or theme that made the site fail and was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolledBack {
+    /// What was changed.
+    #[serde(flatten)]
+    pub package: PackageRef,
+    /// What happened, for people.
+    pub message: String,
 }
 
 impl TenantIntent {

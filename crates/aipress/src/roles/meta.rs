@@ -4,6 +4,7 @@ use aipress_kit::clock::Clock;
 use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
+use aipress_meta::PackagesConfig;
 use aipress_meta::SiteUrls;
 use aipress_meta::StreamLimits;
 use aipress_meta::WebhookConfig;
@@ -41,6 +42,7 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
             allow_private: settings.webhooks.allow_private,
             ..WebhookConfig::default()
         },
+        packages: PackagesConfig::new(paths.packages(), settings.directory.clone()),
         clock: Clock::system(),
     };
     aipress_meta::run(config, lifecycle).await?;

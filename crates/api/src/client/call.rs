@@ -77,14 +77,25 @@ impl ApiClient {
             status: 0,
             detail: error.to_string(),
         })?;
+        let body = if json == b"null" { Bytes::new() } else { Bytes::from(json) };
+        self.change_with(method, path, "application/json", body).await
+    }
+
+    /// A change whose body is of another kind.
+    pub(super) async fn change_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<T, ApiError> {
         let mut request = self
             .request(method, path)
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, media_type)
             .header("idempotency-key", uuid::Uuid::new_v4().to_string());
-        if json == b"null" {
+        if body.is_empty() {
             request = request.header(header::CONTENT_LENGTH, 0);
         }
-        let body = if json == b"null" { Bytes::new() } else { Bytes::from(json) };
         self.send(path, request.body(body)).await
     }
 

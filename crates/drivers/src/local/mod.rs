@@ -50,11 +50,13 @@ pub fn open(
     units: Arc<dyn UnitControl>,
     programs: Programs,
 ) -> Result<Drivers, DriverError> {
+    let files = Arc::new(LocalFiles::open(paths, ids, seed)?);
     Ok(Drivers {
         database: Arc::new(MariaDb::open(paths)?),
         cache: Arc::new(Redis::open(paths)?),
         php: Arc::new(PhpFpm::open(paths, ids, units)),
-        files: Arc::new(LocalFiles::open(paths, ids, seed)?),
+        files: Arc::clone(&files) as _,
         exec: Arc::new(LocalExec::open(paths, ids, programs)),
+        packages: files,
     })
 }

@@ -22,10 +22,13 @@ impl Exec for SimWorld {
         let answer = self
             .call("exec.run", |world| {
                 world.commands.push(call.clone());
-                Ok(world.answers.as_ref().map(|answer| answer(&call)))
+                Ok(match &world.answers {
+                    Some(answer) => answer(&call),
+                    None => world.packages.command(&call),
+                })
             })
             .await?;
-        let Some(ExecOutput { exit, out, err }) = answer else { return Ok(ExecExit::Code(0)) };
+        let ExecOutput { exit, out, err } = answer;
         for chunk in [ExecChunk::Out(Bytes::from(out)), ExecChunk::Err(Bytes::from(err))] {
             // Nobody listens any more: the command would be ended.
             let _ = output.send(chunk).await;

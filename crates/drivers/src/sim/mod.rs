@@ -9,6 +9,7 @@ mod database;
 mod exec;
 mod fault;
 mod files;
+mod packages;
 mod php;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use aipress_types::TenantUid;
 
 pub use fault::Fault;
 pub use fault::FaultKind;
+pub use packages::SimPackage;
 
 use self::fault::Plan;
 use crate::Drivers;
@@ -54,6 +56,7 @@ struct World {
     database: database::State,
     cache: cache::State,
     files: files::State,
+    packages: packages::State,
     workers: BTreeMap<Slot, u32>,
     /// Slots' own masters, each with how many are connected to it.
     masters: BTreeMap<Slot, u32>,
@@ -80,7 +83,8 @@ impl SimWorld {
             cache: world.clone(),
             php: world.clone(),
             files: world.clone(),
-            exec: world,
+            exec: world.clone(),
+            packages: world,
         }
     }
 

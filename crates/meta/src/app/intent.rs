@@ -38,6 +38,7 @@ pub(crate) async fn of(plane: &Plane, tenant: &TenantRecord) -> Result<TenantInt
         secrets,
         operation: waiting_operation(plane, tenant).await?,
         content: content(plane, tenant).await?,
+        absent: plane.store.package_removals(tenant.uid).await?,
     })
 }
 

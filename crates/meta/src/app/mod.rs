@@ -7,6 +7,7 @@ pub(crate) mod inventory;
 pub(crate) mod log;
 pub(crate) mod login_link;
 pub(crate) mod operation;
+pub(crate) mod package;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod report;

@@ -152,6 +152,10 @@ async fn observe(
         );
         change.tell_tenant("tenant.state", &after).await?;
     }
+    tell_rolled_back(change, &tenant, &after, &observed).await?;
+    if observed.phase == ObservedPhase::Converged {
+        change.txn.package_removals_done(after.uid, observed.generation).await?;
+    }
     follow(change, &after, &observed).await?;
     let erased = observed.phase == ObservedPhase::Converged
         && observed.desired == DesiredState::Erased
@@ -163,6 +167,30 @@ async fn observe(
         change.tell_tenant("tenant.erased", erased.as_ref().unwrap_or(&after)).await?;
     }
     Ok(Taken::Fresh)
+}
+
+/// One event for each change of a plugin or theme that was taken back since the last report.
+async fn tell_rolled_back(
+    change: &mut Change<'_>,
+    before: &TenantRecord,
+    after: &TenantRecord,
+    observed: &TenantObserved,
+) -> Result<(), StoreError> {
+    let known = before.observed.as_ref().map(|before| before.rolled_back.as_slice());
+    for rolled_back in &observed.rolled_back {
+        if known.is_some_and(|known| known.contains(rolled_back)) {
+            continue;
+        }
+        let data = serde_json::json!({
+            "name": after.name,
+            "generation": after.generation,
+            "kind": rolled_back.package.kind,
+            "package": rolled_back.package.name,
+            "message": rolled_back.message,
+        });
+        change.tell_package(after, "tenant.package.rolledback", data).await?;
+    }
+    Ok(())
 }
 
 /// The state that follows from a report about the current generation. Pure.
@@ -177,6 +205,10 @@ fn next_state(tenant: &TenantRecord, observed: &TenantObserved) -> TenantState {
         ObservedPhase::Converged if observed.desired == DesiredState::Erased => tenant.state,
         ObservedPhase::Converged if observed.desired == tenant.desired => tenant.desired.reached(),
         ObservedPhase::Converged => tenant.state,
+        // What failed leaves the site as it was: up.
+        ObservedPhase::Failed if observed.serving && tenant.desired == DesiredState::Active => {
+            TenantState::Active
+        }
         ObservedPhase::Failed => {
             let was_real = tenant.observed.as_ref().is_some_and(|before| {
                 before.generation == observed.generation && before.phase == ObservedPhase::Converged

@@ -83,22 +83,29 @@ impl FromRequest<Arc<Plane>> for Call {
 
     async fn from_request(request: Request, plane: &Arc<Plane>) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let before = async {
-            let caller = Caller::from_request_parts(&mut parts, plane).await?;
-            let key = idempotency_key(&parts.headers)?;
-            let if_match = if_match(&parts.headers)?;
-            check_media_type(&parts.headers)?;
-            Ok::<_, ApiError>((caller, key, if_match))
-        };
-        let (caller, key, if_match) = match before.await {
-            Ok(known) => known,
+        let call = match Self::before_body(&mut parts, plane, check_media_type).await {
+            Ok(call) => call,
             Err(refusal) => {
                 drain(body).await;
                 return Err(refusal);
             }
         };
-        let body = read(body).await?;
-        let dry_run = dry_run(&mut parts, plane).await?;
+        Ok(call.with_body(read(body).await?))
+    }
+}
+
+impl Call {
+    /// All of a call but its body, which the caller of this reads, or [`drain`]s.
+    pub(crate) async fn before_body(
+        parts: &mut Parts,
+        plane: &Arc<Plane>,
+        check_media_type: fn(&HeaderMap) -> Result<(), ApiError>,
+    ) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, plane).await?;
+        let key = idempotency_key(&parts.headers)?;
+        let if_match = if_match(&parts.headers)?;
+        check_media_type(&parts.headers)?;
+        let dry_run = dry_run(parts, plane).await?;
         let matched = parts.extensions.get::<MatchedPath>();
         let route = matched.map_or("", MatchedPath::as_str).to_owned();
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
@@ -114,12 +121,16 @@ impl FromRequest<Arc<Plane>> for Call {
             route,
             dry_run,
             within: parts.extensions.get::<Proven>().is_some(),
-            body,
+            body: Bytes::new(),
         })
     }
-}
 
-impl Call {
+    /// The same with its body, or with what stands for it.
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+
     /// Does `work` once for its key: in a task of its own, so that a connection that breaks
     /// neither stops it halfway nor leaves its key in flight.
     pub(crate) async fn once<F, Fut>(self, work: F) -> Response
@@ -382,7 +393,7 @@ pub(crate) async fn read_up_to(mut body: Body, limit: usize) -> Result<Bytes, Ap
 }
 
 /// Reads what is left of a refused body, within bounds.
-async fn drain(mut body: Body) {
+pub(crate) async fn drain(mut body: Body) {
     let mut left = DRAIN_MAX;
     let throwing_away = async {
         while let Some(Ok(frame)) = body.frame().await {

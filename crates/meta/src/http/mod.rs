@@ -19,6 +19,7 @@ pub(crate) mod me;
 pub(crate) mod metrics;
 mod openapi;
 pub(crate) mod operations;
+pub(crate) mod packages;
 pub(crate) mod plans;
 pub(crate) mod projects;
 pub(crate) mod query;
@@ -27,6 +28,7 @@ pub(crate) mod schemas;
 pub(crate) mod shards;
 pub(crate) mod sse;
 pub(crate) mod tenants;
+pub(crate) mod upload;
 pub(crate) mod webhooks;
 
 use std::sync::Arc;
@@ -66,6 +68,9 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(operations::list::list))
         .routes(routes!(operations::show::show))
         .routes(routes!(operations::events::events))
+        .routes(routes!(packages::list::list, packages::add::add))
+        .routes(routes!(packages::show::show, packages::delete::delete))
+        .routes(routes!(packages::fetch::fetch))
         .routes(routes!(audit::list::list))
         .routes(routes!(events::list::list))
         .merge(webhooks::routes())
@@ -119,6 +124,8 @@ pub(crate) fn internal_router(plane: Arc<Plane>) -> Router {
         .route("/internal/v1/shards/{id}/inventories/{uid}", post(internal::inventories::put))
         .route("/internal/v1/shards/{id}/report", post(internal::report::report))
         .route("/internal/v1/imports/{id}/data", get(internal::imports::data))
+        .route("/internal/v1/packages/resolve", post(internal::packages::resolve))
+        .route("/internal/v1/packages/{sha256}", get(internal::packages::archive))
         .route("/internal/v1/routes", get(internal::routes::routes))
         .route("/internal/v1/routes/{host}", get(internal::route::route));
     finished(router, plane)

@@ -49,6 +49,7 @@ const TOKEN: &str = "token";
         (name = "operations", description = "Long-running changes"),
         (name = "events", description = "What happened, as pages and as a stream"),
         (name = "webhooks", description = "Addresses that are told of events"),
+        (name = "packages", description = "Plugins and themes in the platform's mirror"),
         (name = "shards", description = "Cells that sites live in"),
         (name = "projects", description = "Where shards and shared services live"),
         (name = "audit", description = "Who did what"),

@@ -21,6 +21,7 @@ pub(crate) fn title<'a>(kind: &str, name: &'a str) -> &'a str {
         (_, "unroute" | "suspend") => "stop serving",
         (_, "workers") => "end the workers",
         (_, "serving") => "start serving",
+        (_, "packages") => "plugins and themes",
         (_, "php") => "start its own PHP",
         (_, "php-end") => "end its own PHP",
         (_, "core") => "choose WordPress",

@@ -3,6 +3,7 @@
 
 mod behind;
 mod erasure;
+mod mirror;
 pub(crate) mod shard_health;
 mod sweep;
 mod transfers;
@@ -46,6 +47,7 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
         tasks::spawn("webhooks", webhooks::run(Arc::clone(plane))),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
+        every(plane, "mirror", Duration::from_secs(3_600), mirror::reconcile),
         every(plane, "shard-health", Duration::from_secs(2), shard_health::reconcile),
         tasks::spawn("transfers", transfers::run(Arc::clone(plane))),
         every(plane, "sweep", Duration::from_secs(600), sweep::reconcile),

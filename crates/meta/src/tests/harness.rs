@@ -10,6 +10,9 @@ use aipress_api::ROLE_HEADER;
 use aipress_kit::clock::Clock;
 use aipress_kit::http::Client;
 use aipress_kit::http::Endpoint;
+use aipress_kit::http::outgoing::Outgoing;
+use aipress_kit::http::outgoing::Trust;
+use aipress_kit::http::outgoing::any_address;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::listen::bind_unix;
 use aipress_kit::tasks;
@@ -37,6 +40,7 @@ use crate::Federation;
 use crate::MasterKey;
 use crate::MetaConfig;
 use crate::MetaError;
+use crate::PackagesConfig;
 use crate::SiteUrls;
 use crate::StreamLimits;
 use crate::WebhookConfig;
@@ -55,6 +59,8 @@ pub(super) struct Meta {
     pub(super) shards: Vec<FakeShard>,
     /// Of the next start.
     pub(super) webhooks: WebhookConfig,
+    /// Address of the directory of plugins.
+    pub(super) directory: String,
     federation: u32,
     lifecycle: Lifecycle,
     task: Option<JoinHandle<Option<Result<(), MetaError>>>>,
@@ -110,8 +116,18 @@ impl Meta {
         Self::start_with(&slots).await
     }
 
+    /// The same, with the directory of plugins at another address.
+    pub(super) async fn start_at(shards: u32, directory: &str) -> Self {
+        Self::start_parts(&vec![50; shards as usize], directory).await
+    }
+
     /// A meta whose shards have these numbers of slots.
     pub(super) async fn start_with(slots: &[u32]) -> Self {
+        // Nobody listens there.
+        Self::start_parts(slots, "http://127.0.0.1:9").await
+    }
+
+    async fn start_parts(slots: &[u32], directory: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let federation = u32::try_from(slots.len()).unwrap();
         let mut roles = json!({ "edge": sha256(&token("edge")) });
@@ -125,6 +141,7 @@ impl Meta {
             admin: String::new(),
             shards: Vec::new(),
             webhooks: WebhookConfig { allow_private: true, ..WebhookConfig::default() },
+            directory: directory.to_owned(),
             federation,
             lifecycle: Lifecycle::manual(),
             task: None,
@@ -166,6 +183,12 @@ impl Meta {
             admin_token_file: at("admin-token"),
             streams: StreamLimits::default(),
             webhooks: self.webhooks.clone(),
+            packages: PackagesConfig {
+                dir: at("packages"),
+                directory: self.directory.clone(),
+                inside: Outgoing::new(&Trust::File(at("no-authorities")), any_address),
+                outside: Outgoing::new(&Trust::File(at("no-authorities")), any_address),
+            },
             clock: self.clock.clone(),
         }
     }

@@ -11,6 +11,7 @@ use crate::app::scope::Scope;
 use crate::app::transfer::spool::Spool;
 use crate::change::Origin;
 use crate::http::internal::RoleTokens;
+use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::policy::Caller;
@@ -29,6 +30,7 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         streams: config.streams,
         spool: Spool::new(config.registry_path.with_file_name("imports")),
         webhooks: config.webhooks,
+        mirror: Mirror::open(&config.packages).unwrap(),
         lifecycle: Lifecycle::manual(),
     }))
 }

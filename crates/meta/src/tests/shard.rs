@@ -220,6 +220,8 @@ pub(super) fn observed(
         wordpress_version: Some("7.1".to_owned()),
         steps: vec![step("slot", StepState::Succeeded), step("database", last)],
         message: message.map(str::to_owned),
+        serving: false,
+        rolled_back: Vec::new(),
     }
 }
 

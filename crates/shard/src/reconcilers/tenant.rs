@@ -4,6 +4,7 @@
 mod build;
 mod core_move;
 pub(crate) mod master;
+mod packages;
 pub(crate) mod php_settings;
 mod publish;
 mod remove;
@@ -31,7 +32,7 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     let desired = tenant.entry.intent.desired;
     let entry = Arc::clone(&tenant.entry);
     let was_settled = tenant.converged();
-    let steps = Steps::begin(&plane, tenant, names(&entry));
+    let steps = Steps::begin(&plane, tenant, &names(&entry));
     let outcome = match desired {
         DesiredState::Active | DesiredState::Suspended => build::run(&plane, &steps, entry).await,
         DesiredState::Deleted => remove::set_aside(&plane, &steps, &entry).await,
@@ -52,14 +53,19 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     }
 }
 
-fn names(entry: &Entry) -> &'static [&'static str] {
-    match entry.intent.desired {
+fn names(entry: &Entry) -> Vec<&'static str> {
+    let mut names = match entry.intent.desired {
         DesiredState::Active if master::is_wanted(&entry.intent) => build::OWN_PHP,
         DesiredState::Active if entry.master != Master::Shared => build::SHARED_PHP,
         DesiredState::Active => build::ACTIVE,
         DesiredState::Suspended => build::SUSPENDED,
         DesiredState::Deleted | DesiredState::Erased => remove::REMOVED,
     }
+    .to_vec();
+    if packages::are_concerned(entry) {
+        names.push(packages::STEP);
+    }
+    names
 }
 
 fn log(plane: &Plane, uid: TenantUid, desired: DesiredState, outcome: &Result<(), StepError>) {

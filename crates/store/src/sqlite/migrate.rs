@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0004_tenant_inventories",
         include_str!("../../migrations/sqlite/0004_tenant_inventories.sql"),
     ),
+    ("0005_packages", include_str!("../../migrations/sqlite/0005_packages.sql")),
     ("0006_exports", include_str!("../../migrations/sqlite/0006_exports.sql")),
     ("0007_imports", include_str!("../../migrations/sqlite/0007_imports.sql")),
 ];

@@ -18,6 +18,7 @@ mod observed;
 mod operation_events;
 mod operation_leases;
 mod operations;
+mod packages;
 mod plans;
 mod result_codes;
 mod routes;

@@ -105,6 +105,8 @@ pub(crate) fn observed(of: &TenantRecord, phase: ObservedPhase) -> TenantObserve
             duration_ms: 46,
             message: None,
         }],
+        serving: false,
+        rolled_back: Vec::new(),
         message: None,
     }
 }

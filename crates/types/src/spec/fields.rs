@@ -37,8 +37,6 @@ const fn not_yet(pointer: &'static str, example: &'static str, what: &'static st
     Field { pointer, standing: Standing::NotYet, what, example }
 }
 
-const WP_ADMIN_PACKAGES: &str = "install it in wp-admin";
-
 /// Every field, in the order of the document.
 pub const FIELDS: &[Field] = &[
     works("/apiVersion", r#""aipress.io/v1""#, "the form of the document"),
@@ -80,16 +78,20 @@ pub const FIELDS: &[Field] = &[
         r#"["www.example.org"]"#,
         "a site answers at its name below the platform's domain",
     ),
-    not_yet("/spec/plugins", r#"[{"name":"akismet"}]"#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/plugins/*/name", r#""akismet""#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/plugins/*/version", r#""5.3""#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/plugins/*/source", r#""mirror""#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/plugins/*/active", "true", WP_ADMIN_PACKAGES),
-    not_yet("/spec/themes", r#"[{"name":"twentytwentyfive"}]"#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/themes/*/name", r#""twentytwentyfive""#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/themes/*/version", r#""1.2""#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/themes/*/source", r#""mirror""#, WP_ADMIN_PACKAGES),
-    not_yet("/spec/themes/*/active", "true", WP_ADMIN_PACKAGES),
+    works("/spec/plugins", r#"[{"name":"akismet"}]"#, "plugins that must be there"),
+    works("/spec/plugins/*/name", r#""akismet""#, "the plugin's folder, as in the directory"),
+    works("/spec/plugins/*/version", r#""5.3""#, "exactly this version; left out, any will do"),
+    works("/spec/plugins/*/source", r#""mirror""#, "where it comes from"),
+    works("/spec/plugins/*/active", "true", "whether it is switched on; left out, it is"),
+    works("/spec/themes", r#"[{"name":"twentytwentyfive"}]"#, "themes that must be there"),
+    works(
+        "/spec/themes/*/name",
+        r#""twentytwentyfive""#,
+        "the theme's folder, as in the directory",
+    ),
+    works("/spec/themes/*/version", r#""1.2""#, "exactly this version; left out, any will do"),
+    works("/spec/themes/*/source", r#""mirror""#, "where it comes from"),
+    works("/spec/themes/*/active", "true", "whether pages are made with it; one theme at most"),
     works(
         "/spec/environment/kind",
         r#""production""#,

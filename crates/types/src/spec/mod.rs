@@ -24,6 +24,8 @@ pub use runtime::RuntimeSpec;
 pub use wordpress::WordPressSpec;
 
 use crate::capacity::REGIONS;
+use crate::package;
+use crate::package::PackageKind;
 use crate::tier::Tier;
 
 /// A complaint about one field.
@@ -123,6 +125,11 @@ impl TenantSpec {
         self.runtime.check(self.tier, &format!("{base}/runtime"), &mut errors);
         self.environment.check(&format!("{base}/environment"), &mut errors);
         variables::check(&self.env, &format!("{base}/env"), &mut errors);
+        for (kind, list) in
+            [(PackageKind::Plugin, &self.plugins), (PackageKind::Theme, &self.themes)]
+        {
+            errors.extend(package::check(kind, list, &format!("{base}/{}", kind.plural())));
+        }
         // A spec is plain data: encoding it does not fail.
         let whole = serde_json::to_value(self).unwrap_or_default();
         errors.extend(fields::not_available(&whole, base));

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Disk;
 use super::at;
 use super::import::IMPORT_PREFIX;
+use super::package;
 use super::slot;
 use super::trash::ERASING_PREFIX;
 use crate::error::DriverError;
@@ -33,6 +34,10 @@ pub(super) fn list(disk: &Disk) -> Result<Vec<FileObject>, DriverError> {
         }
     }
     for name in names(&disk.paths.sites())? {
+        // A plugin on its way into, or out of, a site that is listed itself.
+        if package::owner_of(&name).is_some() {
+            continue;
+        }
         // One that is being filled is a site's as well.
         let owner = name.strip_prefix(IMPORT_PREFIX).unwrap_or(&name);
         objects.push(match owner.parse() {

@@ -9,6 +9,7 @@ mod import;
 mod inventory;
 mod log;
 mod login;
+mod package;
 mod site;
 mod slot;
 mod trash;
@@ -42,6 +43,9 @@ use crate::layout::ShardPaths;
 use crate::layout::Slot;
 use crate::local::ensure_dir;
 use crate::local::ensure_shard_dirs;
+use crate::packages::PackageMark;
+use crate::packages::PackagePlace;
+use crate::packages::Packages;
 use crate::uids::ShardIds;
 use crate::uids::UnixIds;
 
@@ -68,6 +72,8 @@ pub struct LocalFiles {
     removal: Arc<Mutex<()>>,
     /// One look at a tree at a time, beside both.
     looking: Arc<Mutex<()>>,
+    /// One archive is unpacked at a time, likewise.
+    staging: Arc<Mutex<()>>,
 }
 
 /// What the blocking work needs to know.
@@ -97,7 +103,13 @@ impl LocalFiles {
         let gateway = UnixIds { uid: root.uid, gid: ids.gateway().gid };
         ensure_dir(&paths.site_logs(), gateway, 0o750)?;
         let disk = Arc::new(Disk { paths: paths.clone(), ids, seed });
-        Ok(Self { disk, turn: Arc::default(), removal: Arc::default(), looking: Arc::default() })
+        Ok(Self {
+            disk,
+            turn: Arc::default(),
+            removal: Arc::default(),
+            looking: Arc::default(),
+            staging: Arc::default(),
+        })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -209,7 +221,8 @@ impl Files for LocalFiles {
     }
 
     async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
-        let mut found = Ensured::Kept;
+        let beside = move |disk: &Disk| package::clear_beside(disk, uid);
+        let mut found = self.in_turn(&self.removal, "erase site", beside).await?;
         loop {
             match self.blocking("erase site", move |disk| trash::condemn(disk, uid)).await? {
                 Condemned::Nothing => return Ok(found),
@@ -246,6 +259,34 @@ impl Files for LocalFiles {
 
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {
         self.blocking("list folders", inventory::list).await
+    }
+}
+
+#[async_trait]
+impl Packages for LocalFiles {
+    async fn stage(
+        &self,
+        place: &PackagePlace,
+        archive: &Path,
+    ) -> Result<PackageMark, DriverError> {
+        let (place, archive) = (place.clone(), archive.to_owned());
+        let work = move |disk: &Disk| package::stage(disk, &place, &archive);
+        self.in_turn(&self.staging, "unpack archive", work).await
+    }
+
+    async fn installed(&self, place: &PackagePlace) -> Result<Option<PackageMark>, DriverError> {
+        let place = place.clone();
+        self.blocking("look at plugin or theme", move |disk| package::installed(disk, &place)).await
+    }
+
+    async fn swap(&self, place: &PackagePlace) -> Result<(), DriverError> {
+        let place = place.clone();
+        self.blocking("exchange plugin or theme", move |disk| package::swap(disk, &place)).await
+    }
+
+    async fn clear_beside(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
+        let work = move |disk: &Disk| package::clear_beside(disk, uid);
+        self.in_turn(&self.removal, "remove what is beside a site", work).await
     }
 }
 

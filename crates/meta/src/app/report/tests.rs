@@ -43,6 +43,8 @@ fn observed(desired: DesiredState, phase: ObservedPhase) -> TenantObserved {
         wordpress_version: None,
         steps: Vec::new(),
         message: None,
+        serving: false,
+        rolled_back: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod imports;
 pub(crate) mod intents;
 pub(crate) mod inventories;
+pub(crate) mod packages;
 pub(crate) mod report;
 mod role;
 pub(crate) mod route;

@@ -26,6 +26,7 @@ use crate::journal::Master;
 use crate::plane::Plane;
 use crate::reconcilers::tenant::core_move;
 use crate::reconcilers::tenant::master;
+use crate::reconcilers::tenant::packages;
 use crate::reconcilers::tenant::php_settings;
 use crate::reconcilers::tenant::publish;
 use crate::reconcilers::tenant::remove::if_there;
@@ -102,6 +103,10 @@ pub(super) async fn run(
         steps.run("suspend", suspend(plane, &entry, slot)).await?;
     } else if !own_php && entry.master != Master::Shared {
         steps.run("php-end", master::end_unused(plane, uid, slot, told)).await?;
+    }
+    if packages::are_concerned(&entry) {
+        steps.serving();
+        steps.run(packages::STEP, packages::run(plane, steps, &entry, slot)).await?;
     }
     let entry = plane.tenants.fetch(uid).map(|tenant| tenant.entry);
     match entry.as_deref().and_then(core_move::refusal) {

@@ -8,9 +8,11 @@ use crate::config::ShardConfig;
 use crate::core::CoreSource;
 use crate::core::ShardCore;
 use crate::fixtures::Pages;
+use crate::fixtures::Shelf;
 use crate::fixtures::intent;
 use crate::inventory;
 use crate::reconcilers::health;
+use crate::run::World;
 use crate::sites;
 use aipress_drivers::DataPaths;
 use aipress_drivers::DriverError;
@@ -89,19 +91,25 @@ fn core(version: &str, db_version: u64) -> ShardCore {
     }
 }
 
-struct Machine {
-    world: SimWorld,
+pub(super) struct Machine {
+    pub(super) world: SimWorld,
+    pub(super) pages: Arc<Pages>,
+    pub(super) shelf: Arc<Shelf>,
     dir: tempfile::TempDir,
-    pages: Arc<Pages>,
 }
 
 impl Machine {
-    fn new() -> Self {
-        Self { world: SimWorld::new(), dir: tempfile::tempdir().unwrap(), pages: Arc::default() }
+    pub(super) fn new() -> Self {
+        Self {
+            world: SimWorld::new(),
+            pages: Arc::default(),
+            shelf: Arc::default(),
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// A control plane as it starts on what the last one left.
-    fn plane(&self) -> Arc<Plane> {
+    pub(super) fn plane(&self) -> Arc<Plane> {
         let id = ShardId::from_number(1).unwrap();
         let paths = DataPaths::new(self.dir.path()).unwrap().shard(id);
         std::fs::create_dir_all(paths.dir()).unwrap();
@@ -136,7 +144,7 @@ impl Machine {
             config,
             self.world.drivers(),
             Arc::new(Cores),
-            Arc::clone(&self.pages) as _,
+            World { visitor: Arc::clone(&self.pages) as _, packages: Arc::clone(&self.shelf) as _ },
             Clock::system(),
         )
         .unwrap();
@@ -147,7 +155,7 @@ impl Machine {
 }
 
 /// Runs until it is done or will not be.
-async fn settle(plane: &Arc<Plane>, uid: TenantUid) -> Outcome {
+pub(super) async fn settle(plane: &Arc<Plane>, uid: TenantUid) -> Outcome {
     for _ in 0..20 {
         match reconcile(Arc::clone(plane), uid).await {
             Outcome::Retry => {}

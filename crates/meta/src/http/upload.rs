@@ -1,0 +1,94 @@
+//! A mutation whose body is a file: written to disk as it comes, within bounds; then it is a
+//! [`Call`] like any other, told apart by the SHA-256 of its body.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::FromRequest;
+use axum::extract::Request;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header;
+use http_body_util::BodyExt;
+
+use crate::codes;
+use crate::http::call::Call;
+use crate::http::call::drain;
+use crate::mirror::incoming::Incoming;
+use crate::mirror::incoming::IncomingError;
+use crate::mirror::incoming::Received;
+use crate::plane::Plane;
+use crate::problem::ApiError;
+
+/// Between two pieces of a body.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time for a whole body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// An upload, whole, its caller proven.
+pub(crate) struct Upload {
+    pub(crate) call: Call,
+    pub(crate) received: Received,
+}
+
+impl FromRequest<Arc<Plane>> for Upload {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, plane: &Arc<Plane>) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let call = match Call::before_body(&mut parts, plane, check_media_type).await {
+            Ok(call) => call,
+            Err(refusal) => {
+                drain(body).await;
+                return Err(refusal);
+            }
+        };
+        let stopped = |_| ApiError::new(&codes::INTERNAL, "shutting down");
+        let _turn = plane.mirror.receiving.acquire().await.map_err(stopped)?;
+        let received = tokio::time::timeout(BODY_TIMEOUT, receive(plane, body))
+            .await
+            .map_err(|_| late())??;
+        let call = call.with_body(Bytes::copy_from_slice(received.sha256().as_bytes()));
+        Ok(Self { call, received })
+    }
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.unwrap_or("").split(';').next().unwrap_or("").trim();
+    if essence.eq_ignore_ascii_case("application/zip") {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        &codes::NOT_A_ZIP,
+        "send the archive itself as the body, with `Content-Type: application/zip`",
+    )
+    .with_header(header::ACCEPT, "application/zip"))
+}
+
+fn late() -> ApiError {
+    ApiError::new(&codes::BAD_REQUEST, "the body did not arrive in time")
+}
+
+async fn receive(plane: &Plane, mut body: Body) -> Result<Received, ApiError> {
+    let failed = |error: std::io::Error| ApiError::internal("receive an archive", &error);
+    let mut incoming = Incoming::begin(plane.mirror.dir()).await.map_err(failed)?;
+    while let Some(frame) =
+        tokio::time::timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| late())?
+    {
+        let frame = frame.map_err(|_| {
+            ApiError::new(&codes::BAD_REQUEST, "the body ended before it was whole")
+        })?;
+        let Some(data) = frame.data_ref() else { continue };
+        match incoming.write(data).await {
+            Ok(()) => {}
+            Err(IncomingError::Io(error)) => return Err(failed(error)),
+            Err(refusal @ IncomingError::TooLarge) => {
+                drain(body).await;
+                return Err(ApiError::new(&codes::BODY_TOO_LARGE, refusal.to_string()));
+            }
+        }
+    }
+    incoming.end().await.map_err(failed)
+}
