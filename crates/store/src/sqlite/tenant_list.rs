@@ -44,6 +44,9 @@ reads! {
     tenant_counts() -> Vec<(TenantState, u64)>;
 }
 
+/// Tenants that are read and sorted rather than walked by.
+const FEW: i64 = 1_000;
+
 async fn tenant_list(
     conn: &mut SqliteConnection,
     filter: &TenantFilter,
@@ -56,6 +59,7 @@ async fn tenant_list(
         "SELECT * FROM tenants WHERE uid IN (SELECT uid FROM tenants WHERE ",
     );
     push_filter(&mut query, filter);
+    push_labels(conn, &mut query, filter).await?;
     let column = match sort.key {
         TenantSortKey::Name => "name",
         TenantSortKey::Created => "created_at",
@@ -124,15 +128,12 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &TenantFilter) {
         query.push(" AND tier = ").push_bind(tier.as_str());
     }
     if let Some(region) = &filter.region {
-        query.push(" AND shard IN (SELECT number FROM shards WHERE region = ");
+        // `+` keeps the order's own index in use: that of shards would find many, to be sorted.
+        query.push(" AND +shard IN (SELECT number FROM shards WHERE region = ");
         query.push_bind(region.clone()).push(")");
     }
     if let Some(shard) = filter.shard {
         query.push(" AND shard = ").push_bind(i64::from(shard.number()));
-    }
-    for (name, value) in &filter.labels {
-        query.push(" AND uid IN (SELECT tenant FROM tenant_labels WHERE name = ");
-        query.push_bind(name.clone()).push(" AND value = ").push_bind(value.clone()).push(")");
     }
     if let Some(prefix) = &filter.name_prefix {
         // A range, which an index serves; `~` sorts after every character of a name.
@@ -142,6 +143,37 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &TenantFilter) {
     if let Some(part) = &filter.name_contains {
         query.push(" AND instr(name, ").push_bind(part.clone()).push(") > 0");
     }
+}
+
+/// A label that few tenants have is looked up first. One that many have is asked of each tenant in
+/// the order of the list instead, until the page is full: else all of them would be read and sorted.
+async fn push_labels(
+    conn: &mut SqliteConnection,
+    query: &mut QueryBuilder<Sqlite>,
+    filter: &TenantFilter,
+) -> Result<()> {
+    for (name, value) in &filter.labels {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM
+             (SELECT 1 FROM tenant_labels WHERE name = ? AND value = ? LIMIT ?)",
+        )
+        .bind(name)
+        .bind(value)
+        .bind(FEW + 1)
+        .fetch_one(&mut *conn)
+        .await
+        .db()?;
+        if found <= FEW {
+            query.push(" AND uid IN (SELECT tenant FROM tenant_labels WHERE name = ");
+            query.push_bind(name.clone()).push(" AND value = ").push_bind(value.clone());
+        } else {
+            query.push(" AND EXISTS (SELECT 1 FROM tenant_labels WHERE tenant = +tenants.uid");
+            query.push(" AND name = ").push_bind(name.clone());
+            query.push(" AND value = ").push_bind(value.clone());
+        }
+        query.push(")");
+    }
+    Ok(())
 }
 
 async fn tenants_of_shard(
