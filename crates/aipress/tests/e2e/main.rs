@@ -5,6 +5,7 @@
 mod bakery;
 mod command_line;
 mod core_moves;
+mod documents;
 mod first_site;
 mod gold;
 mod killed;

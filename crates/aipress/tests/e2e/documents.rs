@@ -1,0 +1,109 @@
+//! Documents as people use them: planned, compared, applied, pruned; and what they ask of PHP is
+//! seen by the site's own code.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aipress_testkit::Platform;
+use aipress_testkit::PlatformOptions;
+use aipress_testkit::wait_until;
+
+use crate::options;
+
+/// A must-use plugin that tells what PHP is like for it.
+const TELLER: &str = "<?php if (isset($_GET['tell'])) { header('Content-Type: text/plain'); \
+    echo ini_get('memory_limit'), ' ', ini_get('upload_max_filesize'), ' ', \
+    ini_get('display_errors'), ' ', getenv('SHOP_MODE'), ' ', $_ENV['SHOP_MODE'] ?? '-'; exit; }";
+
+#[tokio::test]
+async fn documents_are_planned_compared_applied_and_pruned() {
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("sites.yaml");
+    let path = file.to_str().unwrap();
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write(&format!("{}---\n{}", site("bakery", "bronze", ""), site("cakes", "bronze", "")));
+
+    let dry = platform.cli(&["apply", "-f", path, "--dry-run"]).await.good().out;
+    assert!(dry.contains("make the site `bakery`") && dry.contains("aipress plan apply"), "{dry}");
+    platform.cli(&["tenant", "show", "bakery"]).await.ended(3);
+    let made = platform.cli(&["apply", "-f", path, "-o", "json"]).await.good().out;
+    assert_eq!(made.matches("\"created\"").count(), 2, "{made}");
+    assert_eq!(platform.cli(&["diff", "-f", path]).await.good().out, "");
+    let same = platform.cli(&["apply", "-f", path, "-o", "json"]).await.good().out;
+    assert_eq!(same.matches("\"unchanged\"").count(), 2, "{same}");
+
+    // What is shown is what can be applied.
+    let shown = platform.cli(&["tenant", "show", "bakery", "-o", "yaml"]).await.good().out;
+    assert!(shown.contains("apiVersion: aipress.io/v1") && shown.contains("status:"), "{shown}");
+    write(&shown);
+    let same = platform.cli(&["apply", "-f", path, "-o", "json"]).await.good().out;
+    assert!(same.contains("\"unchanged\""), "{same}");
+
+    let wishes = "  php: {settings: {memory_limit: 128M, upload_max_filesize: 20M, display_errors: on}}\n  \
+        env: {SHOP_MODE: live}\n";
+    php_is_as_asked(&platform, wishes, &write, path).await;
+
+    // Nothing is applied when one document is wrong, and it is named.
+    write(&format!("{}---\n{}", site("bakery", "gold", ""), site("cakes", "platinum", "")));
+    let refused = platform.cli(&["apply", "-f", path]).await.ended(2).err;
+    assert!(refused.contains("document 2: /spec/tier"), "{refused}");
+    write(&site("bakery", "silver", "  domains: [a.example]\n"));
+    let refused = platform.cli(&["apply", "-f", path]).await.ended(2).err;
+    assert!(refused.contains("`domains` is not available yet"), "{refused}");
+
+    write(&site("bakery", "bronze", ""));
+    let prune = ["apply", "-f", path, "--prune", "--selector", "team=shops"];
+    let asked = platform.cli(&prune).await.ended(8).err;
+    assert!(asked.contains("cakes"), "{asked}");
+    platform.cli(&[prune.as_slice(), &["--yes"]].concat()).await.good();
+    let state = platform.cli(&["tenant", "show", "cakes"]).await.good().out;
+    assert!(state.contains("deleted"), "{state}");
+    platform.has_clean_inventory().await;
+}
+
+fn site(name: &str, tier: &str, more: &str) -> String {
+    format!(
+        "apiVersion: aipress.io/v1\nkind: Tenant\nmetadata:\n  name: {name}\n  \
+         labels: {{team: shops}}\nspec:\n  tier: {tier}\n{more}"
+    )
+}
+
+async fn php_is_as_asked(platform: &Platform, wishes: &str, write: &impl Fn(&str), path: &str) {
+    let tenant = platform.tenant("bakery").await;
+    let shard = Path::new("shards").join(tenant["shard"].as_str().unwrap());
+    let home = platform.path(shard.join("sites").join(tenant["uid"].as_str().unwrap()));
+    let folder = home.join("wp-content/mu-plugins");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("tell.php");
+    std::fs::write(&file, TELLER).unwrap();
+    own_like(&folder, folder.parent().unwrap());
+    own_like(&file, folder.parent().unwrap());
+    let told = async || platform.visitor("bakery").get("/?tell=1").await.with_status(200).text();
+    // PHP looks for changed files every 2 s.
+    wait_until(Duration::from_secs(20), "PHP as the platform has it", async || {
+        let said = told().await;
+        if said == "256M 100M 0  -" { Ok(()) } else { Err(said) }
+    })
+    .await;
+
+    write(&site("bakery", "bronze", wishes));
+    let diff = platform.cli(&["diff", "-f", path]).await.ended(1).out;
+    assert!(diff.contains("+      memory_limit: 128M"), "{diff}");
+    platform.cli(&["apply", "-f", path]).await.good();
+    for _ in 0..5 {
+        assert_eq!(told().await, "128M 20M On live live");
+    }
+    write(&site("bakery", "bronze", ""));
+    platform.cli(&["apply", "-f", path]).await.good();
+    for _ in 0..5 {
+        assert_eq!(told().await, "256M 100M Off  -", "what was asked for before sticks");
+    }
+}
+
+/// Gives `path` to whoever owns `other`.
+fn own_like(path: &Path, other: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata(other).unwrap();
+    std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+}
