@@ -257,7 +257,12 @@ async fn over(
         operation::end(&mut change, &record, &outcome).await?;
     }
     change.commit().await?;
-    tracing::info!(import = %import.id, tenant.uid = %site.uid, state = state.as_str(), "import over");
+    tracing::info!(import = %import.id, tenant.uid = %site.uid, "import over");
+    give_up_archive(plane, &import).await
+}
+
+/// Removes an archive that no site is made of any more, wherever it is.
+async fn give_up_archive(plane: &Plane, import: &ImportRecord) -> Result<(), StoreError> {
     if let Err(error) = plane.spool.remove(import.id) {
         tracing::warn!(import = %import.id, %error, "an archive can't be removed");
     }
