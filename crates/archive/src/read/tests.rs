@@ -1,3 +1,5 @@
+//! An archive comes back as it was written, and whatever was done to it is noticed.
+
 use super::*;
 use crate::manifest::ManifestDatabase;
 use crate::manifest::ManifestFiles;

@@ -1,3 +1,5 @@
+//! Lengths are right as if PHP had done it, and what is broken stays text.
+
 use proptest::prelude::*;
 
 use super::*;

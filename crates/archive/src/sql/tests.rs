@@ -1,3 +1,5 @@
+//! Statements are cut as the client cuts them, and only what is on the list passes.
+
 use proptest::prelude::*;
 
 use super::*;
