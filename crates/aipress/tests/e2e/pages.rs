@@ -115,8 +115,7 @@ async fn the_examples_of_the_documents_run() {
             .env("AIPRESS_DATA", platform.data())
             .env("api", format!("http://console.localhost:{}/v1", platform.address().port()))
             .env("auth", format!("Authorization: Bearer {}", token.trim()));
-        for variable in
-            ["AIPRESS_SERVER", "AIPRESS_TOKEN", "AIPRESS_TOKEN_FILE", "AIPRESS_CONTEXT"]
+        for variable in ["AIPRESS_SERVER", "AIPRESS_TOKEN", "AIPRESS_TOKEN_FILE", "AIPRESS_CONTEXT"]
         {
             bash.env_remove(variable);
         }
@@ -151,16 +150,19 @@ fn the_examples_of_the_documents_have_the_form_that_they_name() {
             };
             assert!(schema.is_object(), "docs/{page}:{}: no schema `{name}`", block.line);
             let documents: Vec<Value> = match language {
-                "json" => vec![serde_json::from_str(&block.text).unwrap_or_else(|error| {
-                    panic!("docs/{page}:{}: {error}", block.line)
-                })],
+                "json" => vec![
+                    serde_json::from_str(&block.text)
+                        .unwrap_or_else(|error| panic!("docs/{page}:{}: {error}", block.line)),
+                ],
                 _ => yaml(&block.text),
             };
             for document in documents {
                 checked += 1;
                 let complaints = schema::complaints(whole, schema, &document);
                 wrong.extend(
-                    complaints.into_iter().map(|what| format!("docs/{page}:{}: {what}", block.line)),
+                    complaints
+                        .into_iter()
+                        .map(|what| format!("docs/{page}:{}: {what}", block.line)),
                 );
             }
         }

@@ -10,18 +10,37 @@ pub(super) fn complaints(whole: &Value, schema: &Value, value: &Value) -> Vec<St
 }
 
 fn check(whole: &Value, schema: &Value, value: &Value, place: &str, found: &mut Vec<String>) {
+    check_as(whole, schema, value, (place, true), found);
+}
+
+/// `is_whole` when the schema is all that is said of the value: then a field that it does not list
+/// is unknown. One of several that hold together does not know the fields of the others.
+fn check_as(
+    whole: &Value,
+    schema: &Value,
+    value: &Value,
+    (place, is_whole): (&str, bool),
+    found: &mut Vec<String>,
+) {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = whole.pointer(reference.trim_start_matches('#'));
         let target = target.unwrap_or_else(|| panic!("{reference} leads nowhere"));
-        check(whole, target, value, place, found);
+        check_as(whole, target, value, (place, is_whole), found);
         return;
     }
     for one in schema["allOf"].as_array().into_iter().flatten() {
-        check(whole, one, value, place, found);
+        check_as(whole, one, value, (place, false), found);
     }
+    let is_whole = is_whole && schema["allOf"].is_null();
     for choice in ["oneOf", "anyOf"] {
         let Some(choices) = schema[choice].as_array() else { continue };
-        if !choices.iter().any(|one| complaints(whole, one, value).is_empty()) {
+        let fits = |one: &Value| {
+            let mut found = Vec::new();
+            let is_whole = is_whole && schema["properties"].is_null();
+            check_as(whole, one, value, (place, is_whole), &mut found);
+            found.is_empty()
+        };
+        if !choices.iter().any(fits) {
             found.push(format!("{place}: none of the choices: {value}"));
         }
     }
@@ -50,7 +69,7 @@ fn check(whole: &Value, schema: &Value, value: &Value, place: &str, found: &mut 
                 check(whole, &schema["additionalProperties"], field, &place, found);
             }
             // A schema that lists its fields means all of them.
-            None if schema["properties"].is_object() => {
+            None if schema["properties"].is_object() && is_whole => {
                 found.push(format!("{place}: unknown field"));
             }
             None => {}
