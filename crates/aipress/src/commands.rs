@@ -92,7 +92,7 @@ fn meaning(arg: &Arg) -> String {
     }
     let defaults: Vec<_> =
         arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-    if !defaults.is_empty() && arg.get_action().takes_values() {
+    if defaults.iter().any(|value| !value.is_empty()) && arg.get_action().takes_values() {
         text.push_str(&format!(" [default: {}]", defaults.join(", ")));
     }
     if let Some(variable) = arg.get_env() {

@@ -183,25 +183,33 @@ pub struct LogLine {
     pub request: Option<LogRequest>,
 }
 
-/// What a line tells of a request.
+/// What a line tells of a request. Described as if every field could be left out: it is flat in
+/// [`LogLine`], and lines about no request have none of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LogRequest {
     /// The method.
+    #[schema(required = false)]
     pub method: String,
     /// The host as the visitor wrote it.
+    #[schema(required = false)]
     pub host: String,
     /// Path and query; values of the query that may be secrets are `[redacted]`.
+    #[schema(required = false)]
     pub path: String,
     /// The status of the answer; 499 when the visitor left before there was one.
+    #[schema(required = false)]
     pub status: u16,
     /// Bytes of the answer's body.
+    #[schema(required = false)]
     pub bytes: u64,
     /// How long it took, in milliseconds.
+    #[schema(required = false)]
     pub duration_ms: f64,
     /// How much of that the request waited for a PHP worker, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_ms: Option<f64>,
     /// The visitor's address.
+    #[schema(required = false)]
     pub client: String,
     /// The visitor's program, as it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,8 +218,10 @@ pub struct LogRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referer: Option<String>,
     /// Who made the answer: `static`, `php`, `platform` or `edge`.
+    #[schema(required = false)]
     pub handler: String,
     /// Whether the answer was handed over whole.
+    #[schema(required = false)]
     pub is_complete: bool,
 }
 
