@@ -106,7 +106,7 @@ pub(super) async fn run(
     }
     if packages::are_concerned(&entry) {
         steps.serving();
-        steps.run(packages::STEP, packages::run(plane, steps, &entry, slot)).await?;
+        packages::run(plane, steps, &entry, slot).await?;
     }
     let entry = plane.tenants.fetch(uid).map(|tenant| tenant.entry);
     match entry.as_deref().and_then(core_move::refusal) {

@@ -40,13 +40,22 @@ pub(super) fn are_concerned(entry: &Entry) -> bool {
             && entry.packages == KeptPackages::default())
 }
 
-/// Runs the step.
+/// Runs the step, and says what a person should know of what was asked for.
 pub(super) async fn run(
     plane: &Plane,
     steps: &Steps<'_>,
     entry: &Entry,
     slot: Slot,
 ) -> Result<(), StepError> {
+    steps.run(STEP, converge(plane, entry, slot)).await?;
+    let notes = notes(&entry.intent.spec);
+    if !notes.is_empty() {
+        steps.note(STEP, &notes.join("; "));
+    }
+    Ok(())
+}
+
+async fn converge(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
     let uid = entry.intent.uid;
     let mut change = Change::new(plane, uid, slot);
     if let Some(pending) = &entry.packages.pending {
@@ -87,10 +96,6 @@ pub(super) async fn run(
     }
     if !failures.is_empty() {
         return Err(StepError { message: failures.join("; "), retryable: false });
-    }
-    let notes = notes(&entry.intent.spec);
-    if !notes.is_empty() {
-        steps.note(STEP, &notes.join("; "));
     }
     Ok(())
 }
