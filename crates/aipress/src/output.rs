@@ -50,11 +50,11 @@ pub(crate) fn print<T: Serialize>(
     Ok(())
 }
 
-/// [`print`] for a list: for people, an empty one is `nothing` (what there is not, and what makes
+/// [`print()`] for a list: for people, an empty one is `nothing` (what there is not, and what makes
 /// one) on standard error.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn list<T: Serialize>(
     output: Output,
     items: &[T],

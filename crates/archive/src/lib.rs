@@ -1,7 +1,7 @@
 //! A whole site in one file (`.aip`): a tar archive compressed by zstd, with the tenant's
 //! document, its database as SQL and its `wp-content`. Layer 1; knows no server and no folder.
 //!
-//! - [`write`] and [`read`] are the two ends of the format; any tool opens it, too:
+//! - [`mod@write`] and [`mod@read`] are the two ends of the format; any tool opens it, too:
 //!   `zstd -d < bakery.aip | tar x && sha256sum -c checksums.sha256`.
 //! - [`sql`] cuts a dump into statements, says which of them may be loaded, and changes them on
 //!   the way: another table prefix, another address, engines and collations of other servers.

@@ -82,7 +82,7 @@ pub(crate) enum WebhookVerb {
 /// `webhook create`.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct WebhookCreate {
-    /// Where events are sent to, such as https://example.org/hook
+    /// Where events are sent to, such as `https://example.org/hook`
     pub(crate) url: String,
     /// What it is for
     #[arg(long, default_value = "")]
