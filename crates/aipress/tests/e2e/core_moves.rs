@@ -119,15 +119,14 @@ async fn an_upgrade_that_breaks_the_site_is_taken_back_and_told() {
     // Loaded although plugins are skipped: as the database server's end would come.
     let uid = platform.tenant("bakery").await["uid"].as_str().unwrap().to_owned();
     let db = platform.path(format!("shards/aipress-shard-001/sites/{uid}/wp-content/db.php"));
-    let hook = "$GLOBALS['wp_filter']['query'][10]['x'] = array( 'accepted_args' => 1, 'function' =>
-        function ( $sql ) {
-            static $writes = 0;
-            if ( defined( 'WP_INSTALLING' ) && preg_match( '/^\\s*(UPDATE|INSERT|ALTER|DELETE)/i', $sql )
-                && ++$writes > 2 ) {
-                throw new Error( 'died in the middle' );
-            }
-            return $sql;
-        } );";
+    let hook = "add_filter( 'query', function ( $sql ) {
+        static $writes = 0;
+        if ( defined( 'WP_INSTALLING' ) && preg_match( '/^\\s*(UPDATE|INSERT|ALTER|DELETE)/i', $sql )
+            && ++$writes > 2 ) {
+            throw new Error( 'died in the middle' );
+        }
+        return $sql;
+    } );";
     let owner = std::fs::metadata(db.parent().unwrap()).unwrap();
     std::fs::write(&db, format!("<?php {hook}")).unwrap();
     std::os::unix::fs::chown(&db, Some(owner.uid()), Some(owner.gid())).unwrap();

@@ -236,10 +236,12 @@ async fn back(plane: &Plane, uid: TenantUid, slot: Slot, old: &ShardCore) -> Res
     let flush = ["cache", "flush", "--skip-plugins", "--skip-themes"];
     match plane.drivers.exec.output(ExecCall::agent(uid, slot, &flush)).await {
         Ok(output) if output.succeeded() => Ok(()),
-        Ok(output) => Err(StepError {
-            message: format!("flush the cache: {}", said(&output)),
-            retryable: true,
-        }),
+        // The site's own code (`db.php`) is in the way: that must not keep its visitors away for ever.
+        Ok(output) => {
+            let said = said(&output);
+            tracing::warn!(tenant_id = %uid, said, "the object cache is not flushed");
+            Ok(())
+        }
         Err(error @ DriverError::Invalid { .. }) => {
             tracing::warn!(tenant_id = %uid, %error, "the object cache is not flushed");
             Ok(())
