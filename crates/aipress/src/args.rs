@@ -181,7 +181,10 @@ pub(crate) enum Verb {
     ])]
     Webhook(WebhookVerb),
     /// Plugins and themes in the platform's mirror
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples![
+        "aipress package list",
+        "aipress package add ./my-plugin.zip",
+    ])]
     Package(PackageVerb),
     /// Show where a site lives, or would live
     #[command(after_help = examples![

@@ -121,8 +121,8 @@ pub(crate) enum TenantVerb {
     /// command's own status, 124 at the time limit.
     #[command(after_help = examples![
         "aipress tenant wp bakery -- plugin list",
-        "aipress tenant wp bakery -- plugin deactivate broken --skip-plugins --skip-themes",
-        "aipress tenant wp bakery -- search-replace http://old.example http://new.example --dry-run",
+        "aipress tenant wp bakery -- plugin deactivate broken --skip-plugins",
+        "aipress tenant wp bakery -- search-replace http://a.test http://b.test --dry-run",
         "aipress tenant wp bakery --stdin -- option update blogdescription < motto.txt",
     ])]
     Wp(TenantWp),

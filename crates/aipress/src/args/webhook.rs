@@ -24,7 +24,7 @@ pub(crate) enum WebhookVerb {
     /// Change a webhook, pause it or take it up again
     #[command(after_help = examples![
         "aipress webhook update 0f8fad5b-d9cb-469f-a165-70867728950e --resume",
-        "aipress webhook update 0f8fad5b-d9cb-469f-a165-70867728950e --kind tenant.state",
+        r#"aipress webhook update 0f8fad5b-d9cb-469f-a165-70867728950e --kind """#,
     ])]
     Update(WebhookUpdate),
     /// Remove a webhook and its log
