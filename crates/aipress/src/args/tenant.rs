@@ -122,7 +122,7 @@ pub(crate) enum TenantVerb {
     #[command(after_help = examples![
         "aipress tenant wp bakery -- plugin list",
         "aipress tenant wp bakery -- plugin deactivate broken --skip-plugins",
-        "aipress tenant wp bakery -- search-replace http://a.test http://b.test --dry-run",
+        "aipress tenant wp bakery -- search-replace old.test new.test --dry-run",
         "aipress tenant wp bakery --stdin -- option update blogdescription < motto.txt",
     ])]
     Wp(TenantWp),
