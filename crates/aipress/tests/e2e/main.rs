@@ -12,6 +12,7 @@ mod killed;
 mod killed_under_traffic;
 mod life;
 mod logs;
+mod packages;
 mod pages;
 mod refused;
 mod rootless;

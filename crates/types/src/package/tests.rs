@@ -1,3 +1,5 @@
+//! What a spec may ask for of plugins and themes.
+
 use super::*;
 
 fn spec(name: &str) -> PackageSpec {

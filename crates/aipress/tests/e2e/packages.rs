@@ -1,0 +1,133 @@
+//! Plugins by document on a real site: put in, changed, taken back when they break it, removed;
+//! and links that the site's people plant where the platform unpacks as root.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::lchown;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::path::PathBuf;
+
+use aipress_packages::build::ZipBuilder;
+use aipress_testkit::Platform;
+use aipress_testkit::PlatformOptions;
+
+use crate::options;
+
+#[tokio::test]
+async fn plugins_follow_the_document_and_what_breaks_a_site_is_taken_back() {
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    mirror(&platform, dir.path()).await;
+    let file = dir.path().join("bakery.yaml");
+    let path = file.to_str().unwrap();
+    let ask = |plugins: &str| fs::write(&file, document(plugins)).unwrap();
+
+    ask("[{name: front, version: \"1.0\"}]");
+    platform.cli(&["apply", "-f", path]).await.good();
+    assert_eq!(seen(&platform).await, "front 1.0");
+    ask("[{name: front, version: \"1.1\"}]");
+    platform.cli(&["apply", "-f", path]).await.good();
+    assert_eq!(seen(&platform).await, "front 1.1");
+
+    for (version, fault) in [("2.0", "answered 500"), ("2.1", "change of plugin `front`")] {
+        ask(&format!("[{{name: front, version: \"{version}\"}}]"));
+        let failed = platform.cli(&["apply", "-f", path]).await.ended(1);
+        let said = format!("{}{}", failed.out, failed.err);
+        assert!(said.contains(fault) && said.contains("taken back"), "{said}");
+        assert_eq!(seen(&platform).await, "front 1.1", "after {version}");
+    }
+    let told = platform.cli(&["events", "--tenant", "bakery", "-o", "json"]).await.good().out;
+    assert!(told.contains("tenant.package.rolledback"), "{told}");
+
+    let plugins = site_folder(&platform).await.join("wp-content/plugins");
+    links_lead_nowhere(&platform, dir.path(), &plugins, &|version| {
+        ask(&format!("[{{name: front, version: \"{version}\"}}]"));
+    })
+    .await;
+
+    ask("[]");
+    platform.cli(&["apply", "-f", path]).await.good();
+    assert_eq!(seen(&platform).await, "");
+    assert!(!plugins.join("front").exists());
+    platform.has_clean_inventory().await;
+}
+
+/// Fills the mirror: two versions that work, one that answers 500 and one that is white.
+async fn mirror(platform: &Platform, dir: &Path) {
+    let says = |version: &str| {
+        format!("add_action('wp_footer', function () {{ echo '<!-- front {version} -->'; }});")
+    };
+    let fatal = "add_action('template_redirect', function () { no_such_function(); });";
+    let white = "add_action('template_redirect', function () { exit; });";
+    for (version, code) in
+        [("1.0", says("1.0")), ("1.1", says("1.1")), ("2.0", fatal.into()), ("2.1", white.into())]
+    {
+        let zip = dir.join(format!("front-{version}.zip"));
+        fs::write(&zip, ZipBuilder::plugin("front", version, &code).bytes()).unwrap();
+        platform.cli(&["package", "add", zip.to_str().unwrap()]).await.good();
+    }
+}
+
+fn document(plugins: &str) -> String {
+    format!(
+        "apiVersion: aipress.io/v1\nkind: Tenant\nmetadata: {{name: bakery}}\nspec:\n  \
+         plugins: {plugins}\n"
+    )
+}
+
+/// What the plugin leaves on the home page.
+async fn seen(platform: &Platform) -> String {
+    let page = platform.visitor("bakery").get("/").await.with_status(200).text();
+    let mark = page.split("<!-- front ").nth(1).and_then(|rest| rest.split(' ').next());
+    mark.map(|version| format!("front {version}")).unwrap_or_default()
+}
+
+async fn site_folder(platform: &Platform) -> PathBuf {
+    let tenant = platform.tenant("bakery").await;
+    let shard = Path::new("shards").join(tenant["shard"].as_str().unwrap());
+    platform.path(shard.join("sites").join(tenant["uid"].as_str().unwrap()))
+}
+
+/// The site's people own its folders: neither the plugin's nor the one around it may lead the
+/// platform, which is root, elsewhere.
+async fn links_lead_nowhere(
+    platform: &Platform,
+    dir: &Path,
+    plugins: &Path,
+    ask: &(dyn Fn(&str) + Sync),
+) {
+    let path = dir.join("bakery.yaml");
+    let path = path.to_str().unwrap();
+    let treasure = dir.join("treasure");
+    fs::create_dir_all(treasure.join("front")).unwrap();
+    fs::write(treasure.join("front/gold"), "gold").unwrap();
+    let owner = fs::metadata(plugins).unwrap();
+    let plant = |target: &Path, link: &Path| {
+        symlink(target, link).unwrap();
+        lchown(link, Some(owner.uid()), Some(owner.gid())).unwrap();
+    };
+
+    let aside = plugins.with_file_name("aside");
+    fs::rename(plugins, &aside).unwrap();
+    plant(&treasure, plugins);
+    ask("1.0");
+    let refused = platform.cli(&["apply", "-f", path]).await.ended(1);
+    assert!(refused.out.contains("not a link"), "{}{}", refused.out, refused.err);
+    fs::remove_file(plugins).unwrap();
+    fs::rename(&aside, plugins).unwrap();
+
+    fs::remove_dir_all(plugins.join("front")).unwrap();
+    plant(&treasure.join("front"), &plugins.join("front"));
+    ask("1.1");
+    platform.cli(&["apply", "-f", path]).await.good();
+    assert_eq!(seen(platform).await, "front 1.1");
+    let names: Vec<_> = fs::read_dir(treasure.join("front"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["gold"]);
+    assert_eq!(fs::read_to_string(treasure.join("front/gold")).unwrap(), "gold");
+    let made = fs::metadata(plugins.join("front/front.php")).unwrap();
+    assert_eq!((made.uid(), made.mode() & 0o7777), (owner.uid(), 0o640));
+}
