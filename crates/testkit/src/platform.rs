@@ -1,6 +1,7 @@
 //! One platform: its folder, its port, its Unix ids; started, driven and taken down.
 
 use std::fs;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
@@ -27,6 +28,8 @@ use crate::wordpress::Admin;
 
 /// Folders of tests begin so; short, because Unix sockets are below.
 const PREFIX: &str = "aipress-e2e-";
+/// File in a test's folder that its process holds locked.
+const IN_USE: &str = "in-use";
 /// Longest that a command may take.
 const COMMAND: Duration = Duration::from_secs(180);
 /// Unix ids of one platform: base and three shards.
@@ -62,6 +65,9 @@ pub struct Platform {
     address: SocketAddr,
     uid_base: u32,
     user: Option<u32>,
+    /// Held for as long as the platform is in use: what nobody holds is a leftover. A process id
+    /// would not do: a run in another PID namespace does not see it.
+    _in_use: File,
 }
 
 impl Platform {
@@ -71,6 +77,9 @@ impl Platform {
     /// When there is no place for it.
     pub fn new(options: PlatformOptions) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Between making a folder and holding it nobody may take it for a leftover.
+        let turn = File::create(format!("/tmp/{PREFIX}turn")).expect("a file to lock");
+        turn.lock().expect("a turn");
         remove_leftovers();
         let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(format!("/tmp/{PREFIX}{pid}-{count}"));
@@ -83,13 +92,23 @@ impl Platform {
             fs::set_permissions(&dir, open).expect("open a folder");
             std::os::unix::fs::chown(&dir, user, user).expect("hand over a folder");
         }
+        let in_use = File::create(folder.join(IN_USE)).expect("a file to hold");
+        in_use.try_lock().expect("a folder of one's own");
+        drop(turn);
         // A build while the platform runs must not change it; a role that comes back would be new.
         let binary = folder.join("aipress");
         fs::hard_link(&options.binary, &binary)
             .or_else(|_| fs::copy(&options.binary, &binary).map(drop))
             .expect("the binary");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        Self { folder, address: free.expect("a free port"), uid_base, user, options }
+        Self {
+            folder,
+            address: free.expect("a free port"),
+            uid_base,
+            user,
+            options,
+            _in_use: in_use,
+        }
     }
 
     /// Starts a platform and waits until all of it is up.
@@ -414,9 +433,11 @@ fn remove_leftovers() {
         let name = entry.file_name().display().to_string();
         let pid =
             name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        let Some(pid) = pid.filter(|pid| !Path::new(&format!("/proc/{pid}")).exists()) else {
+        let Some(pid) = pid else { continue };
+        let held = |file: &File| file.try_lock().is_err();
+        if File::open(entry.path().join(IN_USE)).as_ref().is_ok_and(held) {
             continue;
-        };
+        }
         let first = FIRST_ID + pid % 100_000 * 10 * IDS;
         let ids = first..first + 10 * IDS;
         end_all(|| processes::of_platform(&entry.path(), &ids));

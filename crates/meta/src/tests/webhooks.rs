@@ -146,6 +146,11 @@ async fn a_failed_delivery_is_tried_again_and_those_behind_it_wait_their_turn() 
     changes(&meta, 3).await;
     let mut now = START;
     let mut tries = sent(&endpoint, 1).await;
+    until("those behind it", || async {
+        let page = meta.get(&format!("/v1/webhooks/{id}/deliveries")).await.is(200);
+        (page.body["items"].as_array()?.len() > 1).then_some(())
+    })
+    .await;
     let pending = delivery(&meta, id, "pending").await;
     assert_eq!(pending["attempts"], 0, "the newest waits for the first");
     // The same one again and again, at growing distances.

@@ -221,18 +221,23 @@ impl Files for LocalFiles {
     }
 
     async fn erase_site(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
-        let beside = move |disk: &Disk| package::clear_beside(disk, uid);
-        let mut found = self.in_turn(&self.removal, "erase site", beside).await?;
+        let mut found = Ensured::Kept;
         loop {
             match self.blocking("erase site", move |disk| trash::condemn(disk, uid)).await? {
-                Condemned::Nothing => return Ok(found),
-                Condemned::Unfinished => return Ok(Ensured::Repaired),
+                Condemned::Nothing => break,
+                Condemned::Unfinished => {
+                    found = Ensured::Repaired;
+                    break;
+                }
                 Condemned::Waits => {}
             }
             found = Ensured::Repaired;
             let remove = move |disk: &Disk| trash::remove_condemned(disk, uid);
             self.in_turn(&self.removal, "erase site", remove).await?;
         }
+        let beside = move |disk: &Disk| package::clear_beside(disk, uid);
+        let beside = self.in_turn(&self.removal, "erase site", beside).await?;
+        Ok(if beside == Ensured::Kept { found } else { beside })
     }
 
     async fn write_login_token(
