@@ -71,6 +71,7 @@ pub async fn run(
     let service = SiteService::new(runtime, Arc::clone(&sites), Arc::clone(&sinks) as _, sinks);
     let table = Arc::clone(&sites);
     let warm = Arc::new(warm::Warm::default());
+    table::restore(&config, &sites, &warm);
     let stop = lifecycle.drain.clone();
     let background = [
         tasks::spawn("gateway-warm", warm::run(Arc::clone(&warm), stop.clone())),

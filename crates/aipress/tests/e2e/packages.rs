@@ -1,5 +1,5 @@
-//! Plugins by document on a real site: put in, changed, taken back when they break it, removed;
-//! and links that the site's people plant where the platform unpacks as root.
+//! Plugins by document on a real site: put in, changed, removed; and links that the site's people
+//! plant where the platform unpacks as root.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -7,15 +7,17 @@ use std::os::unix::fs::lchown;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aipress_packages::build::ZipBuilder;
 use aipress_testkit::Platform;
 use aipress_testkit::PlatformOptions;
+use aipress_testkit::wait_until;
 
 use crate::options;
 
 #[tokio::test]
-async fn plugins_follow_the_document_and_what_breaks_a_site_is_taken_back() {
+async fn plugins_follow_the_document_and_links_lead_nowhere() {
     let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
     let dir = tempfile::tempdir().unwrap();
     mirror(&platform, dir.path()).await;
@@ -25,20 +27,10 @@ async fn plugins_follow_the_document_and_what_breaks_a_site_is_taken_back() {
 
     ask("[{name: front, version: \"1.0\"}]");
     platform.cli(&["apply", "-f", path]).await.good();
-    assert_eq!(seen(&platform).await, "front 1.0");
+    shows(&platform, "front 1.0").await;
     ask("[{name: front, version: \"1.1\"}]");
     platform.cli(&["apply", "-f", path]).await.good();
-    assert_eq!(seen(&platform).await, "front 1.1");
-
-    for (version, fault) in [("2.0", "answered 500"), ("2.1", "change of plugin `front`")] {
-        ask(&format!("[{{name: front, version: \"{version}\"}}]"));
-        let failed = platform.cli(&["apply", "-f", path]).await.ended(1);
-        let said = format!("{}{}", failed.out, failed.err);
-        assert!(said.contains(fault) && said.contains("taken back"), "{said}");
-        assert_eq!(seen(&platform).await, "front 1.1", "after {version}");
-    }
-    let told = platform.cli(&["events", "--tenant", "bakery", "-o", "json"]).await.good().out;
-    assert!(told.contains("tenant.package.rolledback"), "{told}");
+    shows(&platform, "front 1.1").await;
 
     let plugins = site_folder(&platform).await.join("wp-content/plugins");
     links_lead_nowhere(&platform, dir.path(), &plugins, &|version| {
@@ -48,21 +40,16 @@ async fn plugins_follow_the_document_and_what_breaks_a_site_is_taken_back() {
 
     ask("[]");
     platform.cli(&["apply", "-f", path]).await.good();
-    assert_eq!(seen(&platform).await, "");
+    shows(&platform, "").await;
     assert!(!plugins.join("front").exists());
     platform.has_clean_inventory().await;
 }
 
-/// Fills the mirror: two versions that work, one that answers 500 and one that is white.
+/// Fills the mirror with two versions of a plugin.
 async fn mirror(platform: &Platform, dir: &Path) {
-    let says = |version: &str| {
-        format!("add_action('wp_footer', function () {{ echo '<!-- front {version} -->'; }});")
-    };
-    let fatal = "add_action('template_redirect', function () { no_such_function(); });";
-    let white = "add_action('template_redirect', function () { exit; });";
-    for (version, code) in
-        [("1.0", says("1.0")), ("1.1", says("1.1")), ("2.0", fatal.into()), ("2.1", white.into())]
-    {
+    for version in ["1.0", "1.1"] {
+        let code =
+            format!("add_action('wp_footer', function () {{ echo '<!-- front {version} -->'; }});");
         let zip = dir.join(format!("front-{version}.zip"));
         fs::write(&zip, ZipBuilder::plugin("front", version, &code).bytes()).unwrap();
         platform.cli(&["package", "add", zip.to_str().unwrap()]).await.good();
@@ -74,6 +61,16 @@ fn document(plugins: &str) -> String {
         "apiVersion: aipress.io/v1\nkind: Tenant\nmetadata: {{name: bakery}}\nspec:\n  \
          plugins: {plugins}\n"
     )
+}
+
+/// Waits until the home page shows that version of the plugin: PHP looks for changed files every
+/// 2 s.
+async fn shows(platform: &Platform, wanted: &str) {
+    wait_until(Duration::from_secs(20), wanted, async || {
+        let is = seen(platform).await;
+        if is == wanted { Ok(()) } else { Err(format!("`{is}`")) }
+    })
+    .await;
 }
 
 /// What the plugin leaves on the home page.
@@ -121,7 +118,7 @@ async fn links_lead_nowhere(
     plant(&treasure.join("front"), &plugins.join("front"));
     ask("1.1");
     platform.cli(&["apply", "-f", path]).await.good();
-    assert_eq!(seen(platform).await, "front 1.1");
+    shows(platform, "front 1.1").await;
     let names: Vec<_> = fs::read_dir(treasure.join("front"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())

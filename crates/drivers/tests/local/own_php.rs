@@ -1,5 +1,6 @@
 //! A slot's own php-fpm master: nobody shares memory with it, and it ends when it is not used.
 
+use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -121,12 +122,18 @@ async fn it_comes_and_goes_beside_the_shards() {
     // Who is connected gets his answer first.
     drivers.php.ensure_master(slot(3)).await.unwrap();
     let uid = shard.site(3).await;
-    let slow = shard.put(3, uid, "slow.php", "<?php usleep(700000); echo 'whole';");
+    let slow = shard.put(
+        3,
+        uid,
+        "slow.php",
+        "<?php touch(__DIR__ . '/begun'); usleep(700000); echo 'whole';",
+    );
+    let begun = Path::new(&slow).with_file_name("begun");
     let socket = shard.machine.paths.fpm_own_socket(slot(3));
     let path = socket.clone();
     let asking = std::thread::spawn(move || ask(&path, &slow, ""));
     let mut waits = 0;
-    while drivers.php.inventory().await.unwrap().iter().all(|worker| worker.slot != slot(3)) {
+    while !begun.exists() {
         waits += 1;
         assert!(waits < 1000, "no worker came");
         tokio::time::sleep(Duration::from_millis(10)).await;

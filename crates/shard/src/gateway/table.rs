@@ -30,7 +30,15 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// After a failed question.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(20), max: Duration::from_secs(2) };
 
-/// Keeps the table until `stop`.
+/// Takes the last table from disk. To be done before the first visitor is heard, who would
+/// otherwise be told that there is no such site.
+pub(super) fn restore(config: &GatewayConfig, sites: &SiteTable, warm: &Warm) {
+    if let Some(last) = load(&config.snapshot) {
+        apply(&last.sites, &config.ids, sites, warm);
+    }
+}
+
+/// Keeps the table up to date until `stop`.
 pub(super) async fn run(
     config: GatewayConfig,
     sites: Arc<SiteTable>,
@@ -39,9 +47,6 @@ pub(super) async fn run(
 ) {
     let client = Client::new(config.control.clone(), TIMEOUT);
     let mut seq = None;
-    if let Some(last) = load(&config.snapshot) {
-        apply(&last.sites, &config.ids, &sites, &warm);
-    }
     let mut failures = 0;
     loop {
         let asked = tokio::select! {

@@ -104,6 +104,10 @@ mod tests {
             |seconds: &str| std::process::Command::new("sleep").arg(seconds).spawn().unwrap();
         let (mut one, mut other) = (spawn("98761"), spawn("98762"));
         let wanted = |process: &Process| process.title == "sleep 98761";
+        // A process that has only just become its program may show no title yet.
+        while !read(one.id()).is_some_and(|process| wanted(&process)) {
+            std::thread::yield_now();
+        }
         let hit = kill_all(Duration::from_secs(5), list().unwrap(), &wanted).unwrap();
         assert_eq!(hit, 1);
         assert!(!one.wait().unwrap().success());
