@@ -2,6 +2,7 @@
 //! `path:line: what is wrong`, so that an editor jumps there.
 
 mod lines;
+mod links;
 mod manifests;
 mod names;
 mod words;
@@ -24,6 +25,8 @@ pub(crate) fn run() -> Result<Vec<String>> {
         }
     }
     lines::check_crates(&files, &mut findings);
+    links::check(&files, &mut findings);
+    names::check_case(&files, &mut findings);
     findings.extend(layers::check()?);
     Ok(findings)
 }

@@ -206,7 +206,7 @@ fn one(webhook: &WebhookView) -> String {
 
 fn with_secret(made: &WebhookSecretView) -> String {
     let secret = made.secret.clone().or(made.notice.clone()).unwrap_or_default();
-    let keep = "keep the secret now, it is not shown again; docs/WEBHOOKS.md has how to check it";
+    let keep = "keep the secret now, it is not shown again; docs/webhooks.md has how to check it";
     format!("{}Secret: {secret}\n\n{keep}\n", one(&made.webhook))
 }
 

@@ -1,4 +1,4 @@
-//! The examples of `docs/WEBHOOKS.md` are run as they stand there, against our own signatures.
+//! The examples of `docs/webhooks.md` are run as they stand there, against our own signatures.
 
 use std::io::Write;
 use std::process::Command;
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::webhooks::sign;
 
-const PAGE: &str = include_str!("../../../../docs/WEBHOOKS.md");
+const PAGE: &str = include_str!("../../../../docs/webhooks.md");
 const BODY: &str = "{\"type\":\"webhook.test\",\"data\":{\"name\":\"Bäckerei & Söhne\"}}\n";
 
 /// The first block of this language.

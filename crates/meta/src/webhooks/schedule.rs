@@ -1,4 +1,4 @@
-//! When a delivery is tried again, and when it is given up. Stated in `docs/WEBHOOKS.md`.
+//! When a delivery is tried again, and when it is given up. Stated in `docs/webhooks.md`.
 
 use time::Duration;
 

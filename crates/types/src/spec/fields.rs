@@ -111,7 +111,7 @@ pub const FIELDS: &[Field] = &[
     not_yet(
         "/spec/backups",
         r#"{"schedule":"daily"}"#,
-        "back the data folder up (docs/OPERATIONS.md)",
+        "back the data folder up (docs/RUNNING.md)",
     ),
     not_yet("/spec/cache", r#"{"ttlSeconds":60}"#, "no page is cached at the edge"),
     not_yet("/spec/security", r#"{"xmlrpc":false}"#, "the platform's settings hold for every site"),
