@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use aipress_feed::webhooks::WebhookConfig;
 use aipress_kit::clock::Clock;
 use aipress_kit::http::outgoing::Outgoing;
 use aipress_kit::http::outgoing::Trust;
@@ -11,7 +12,6 @@ use aipress_kit::listen::Listener;
 use aipress_types::Secret;
 
 use crate::streams::StreamLimits;
-use crate::webhooks::WebhookConfig;
 
 /// Everything that meta needs to run.
 #[derive(Debug)]

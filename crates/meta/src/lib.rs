@@ -16,7 +16,6 @@ mod change;
 mod codes;
 mod config;
 mod error;
-mod feed;
 mod http;
 mod metrics;
 mod mirror;
@@ -29,8 +28,8 @@ mod run;
 mod schema;
 mod signals;
 mod streams;
-mod webhooks;
 
+pub use aipress_feed::webhooks::WebhookConfig;
 pub use config::Federation;
 pub use config::MasterKey;
 pub use config::MetaConfig;
@@ -41,7 +40,6 @@ pub use http::openapi;
 pub use run::run;
 pub use schema::tenant_schema;
 pub use streams::StreamLimits;
-pub use webhooks::WebhookConfig;
 
 #[cfg(test)]
 mod tests;

@@ -3,32 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aipress_feed::Feed;
+use aipress_feed::OperationFeeds;
+use aipress_feed::webhooks::WebhookConfig;
+use aipress_feed::webhooks::Webhooks;
 use aipress_flow::Backoff;
 use aipress_flow::WorkQueue;
 use aipress_kit::clock::Clock;
-use aipress_kit::http::outgoing::Outgoing;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::seal::Sealer;
 use aipress_store::Store;
 use aipress_types::OperationId;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
-use aipress_types::WebhookId;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
 use crate::app::transfer::spool::Spool;
 use crate::config::Federation;
 use crate::config::SiteUrls;
-use crate::feed::Feed;
-use crate::feed::operation::OperationFeeds;
 use crate::http::internal::RoleTokens;
 use crate::metrics::Metrics;
 use crate::mirror::Mirror;
 use crate::signals::Signals;
 use crate::streams::StreamLimits;
 use crate::streams::Streams;
-use crate::webhooks::WebhookConfig;
 
 /// Mutations under way at once; more wait. The registry has one writer, so more would only queue
 /// there, against its time-out.
@@ -70,13 +69,9 @@ pub(crate) struct Plane {
     pub(crate) mutations: Arc<Semaphore>,
     /// Event streams that are open.
     pub(crate) streams: Arc<Streams>,
-    /// How webhooks are called, and by what.
-    pub(crate) webhooks: WebhookConfig,
-    pub(crate) outgoing: Outgoing,
-    /// Webhooks that may have something due.
-    pub(crate) deliveries: Arc<WorkQueue<WebhookId>>,
+    pub(crate) webhooks: Arc<Webhooks>,
     /// The outbox in memory.
-    pub(crate) feed: Feed,
+    pub(crate) feed: Arc<Feed>,
     /// Operations that are followed.
     pub(crate) operation_feeds: OperationFeeds,
     /// Logs that are followed.
@@ -105,7 +100,12 @@ pub(crate) struct PlaneParts {
 impl Plane {
     pub(crate) fn new(parts: PlaneParts) -> Self {
         let metrics = Metrics::new();
+        let feed = Arc::new(Feed::new(parts.store.clone()));
+        let (store, clock) = (parts.store.clone(), parts.clock.clone());
+        let sealer = parts.sealer.clone();
+        let webhooks = Webhooks::new(parts.webhooks, store, clock, sealer, Arc::clone(&feed));
         Self {
+            operation_feeds: OperationFeeds::new(parts.store.clone()),
             store: parts.store,
             clock: parts.clock,
             sealer: parts.sealer,
@@ -120,11 +120,8 @@ impl Plane {
             signals: Signals::new(),
             streams: Streams::new(parts.streams, &metrics),
             log_streams: Streams::new(LOG_STREAMS, &metrics),
-            outgoing: parts.webhooks.client(),
-            webhooks: parts.webhooks,
-            deliveries: Arc::new(WorkQueue::new(END_BACKOFF)),
-            feed: Feed::new(),
-            operation_feeds: OperationFeeds::default(),
+            webhooks: Arc::new(webhooks),
+            feed,
             metrics,
             pushes: Arc::new(WorkQueue::new(PUSH_BACKOFF)),
             endings: Arc::new(WorkQueue::new(END_BACKOFF)),

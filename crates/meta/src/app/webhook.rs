@@ -8,7 +8,8 @@ use aipress_api::WebhookRotate;
 use aipress_api::WebhookSecretView;
 use aipress_api::WebhookState;
 use aipress_api::WebhookView;
-use aipress_kit::http::outgoing;
+use aipress_feed::webhooks;
+use aipress_feed::webhooks::sign;
 use aipress_store::DeliveryRecord;
 use aipress_store::DeliveryState;
 use aipress_store::WebhookRecord;
@@ -34,11 +35,8 @@ use crate::policy::Caller;
 use crate::policy::Resource;
 use crate::policy::authorize;
 use crate::problem::ApiError;
-use crate::webhooks;
-use crate::webhooks::sign;
 
-/// Longest address and description.
-const URL_MAX: usize = 2_048;
+/// Longest description.
 const DESCRIPTION_MAX: usize = 200;
 /// Hours that a replaced secret still signs: at most, and when nothing is said.
 const OVERLAP_MAX_HOURS: u32 = 168;
@@ -288,7 +286,7 @@ pub(crate) async fn test(scope: &Scope, id: &str) -> Result<Answer, ApiError> {
     change.txn.delivery_put(&delivery).await?;
     let answer = answer(202, &delivery_view(&delivery))?;
     scope.commit(change, &answer).await?;
-    scope.plane.deliveries.add(webhook.id);
+    scope.plane.webhooks.wake(webhook.id);
     Ok(answer)
 }
 
@@ -309,7 +307,7 @@ pub(crate) async fn replay(scope: &Scope, id: &str, delivery: &str) -> Result<An
     change.txn.delivery_put(&found).await?;
     let answer = answer(202, &delivery_view(&found))?;
     scope.commit(change, &answer).await?;
-    scope.plane.deliveries.add(webhook.id);
+    scope.plane.webhooks.wake(webhook.id);
     Ok(answer)
 }
 
@@ -328,7 +326,7 @@ fn check(
     kinds: Option<&[String]>,
     wrong: &mut Vec<FieldError>,
 ) {
-    if let Some(Err(reason)) = url.map(|url| check_url(plane, url)) {
+    if let Some(Err(reason)) = url.map(|url| plane.webhooks.config.check_url(url)) {
         wrong.push(FieldError::new("/url", reason));
     }
     if description.is_some_and(|text| text.chars().count() > DESCRIPTION_MAX) {
@@ -344,24 +342,6 @@ fn check(
             wrong.push(FieldError::new(format!("/kinds/{index}"), reason));
         }
     }
-}
-
-/// Whether events may be sent there, as far as that can be said before the name is resolved.
-fn check_url(plane: &Plane, url: &str) -> Result<(), String> {
-    if url.len() > URL_MAX {
-        return Err(format!("at most {URL_MAX} bytes"));
-    }
-    let request = outgoing::get(url).map_err(|error| error.to_string())?;
-    if request.uri().scheme_str() != Some("https") && !plane.webhooks.allow_private {
-        return Err("an `https:` address: events must not be read on their way".to_owned());
-    }
-    let host = request.uri().host().unwrap_or("").trim_matches(['[', ']']);
-    if let Ok(address) = host.parse()
-        && let Err(reason) = plane.webhooks.judge()(address)
-    {
-        return Err(format!("{host}, {reason}"));
-    }
-    Ok(())
 }
 
 fn fresh_secret(plane: &Plane, id: WebhookId) -> Result<(Secret, Vec<u8>), ApiError> {

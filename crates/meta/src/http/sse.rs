@@ -1,4 +1,4 @@
-//! Server-sent events (WHATWG HTML, section 9.2): their form, and answers made of them.
+//! Answers made of server-sent events (WHATWG HTML, section 9.2).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,21 +17,6 @@ use http::header;
 pub(crate) const MEDIA_TYPE: &str = "text/event-stream";
 /// A comment this often keeps proxies from taking a quiet stream for a dead one.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// One event; `data` is a single line. Without data only the last id moves on.
-pub(crate) fn frame(id: Option<&str>, name: Option<&str>, data: Option<&str>) -> Bytes {
-    let mut text = String::new();
-    for (field, value) in [("id", id), ("event", name), ("data", data)] {
-        if let Some(value) = value {
-            text.push_str(field);
-            text.push_str(": ");
-            text.push_str(value);
-            text.push('\n');
-        }
-    }
-    text.push('\n');
-    Bytes::from(text)
-}
 
 /// An answer that sends `frames` as they come, and heartbeats in between. The stream is asked for
 /// the next frame only when the client took the ones before: what is slow costs no memory.
@@ -72,13 +57,6 @@ pub(crate) fn wanted(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn frames_are_lines_and_an_empty_one() {
-        let whole = frame(Some("4"), Some("step"), Some("{}"));
-        assert_eq!(whole.as_ref(), b"id: 4\nevent: step\ndata: {}\n\n");
-        assert_eq!(frame(Some("4"), None, None).as_ref(), b"id: 4\n\n");
-    }
 
     #[test]
     fn a_stream_is_asked_for() {

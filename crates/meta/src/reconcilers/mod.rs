@@ -16,11 +16,9 @@ use aipress_kit::tasks;
 use aipress_store::StoreError;
 use tokio::task::JoinHandle;
 
-use crate::feed;
 use crate::operations::finish;
 use crate::operations::push;
 use crate::plane::Plane;
-use crate::webhooks;
 
 /// Pushes to shards at once.
 const PUSHERS: usize = 32;
@@ -36,15 +34,15 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
         async move { push::push(&plane, uid).await }
     });
     let finishing = Arc::clone(plane);
-    let endings = Arc::clone(&plane.endings).run(FINISHERS, drain, move |id| {
+    let endings = Arc::clone(&plane.endings).run(FINISHERS, drain.clone(), move |id| {
         let plane = Arc::clone(&finishing);
         async move { finish::finish(&plane, id).await }
     });
     vec![
         tasks::spawn("pushes", pushes),
         tasks::spawn("endings", endings),
-        tasks::spawn("feed", feed::run(Arc::clone(plane))),
-        tasks::spawn("webhooks", webhooks::run(Arc::clone(plane))),
+        tasks::spawn("feed", Arc::clone(&plane.feed).run(drain.clone())),
+        tasks::spawn("webhooks", Arc::clone(&plane.webhooks).run(drain)),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
         every(plane, "mirror", Duration::from_secs(3_600), mirror::reconcile),

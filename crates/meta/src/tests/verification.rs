@@ -4,10 +4,9 @@ use std::io::Write;
 use std::process::Command;
 use std::process::Stdio;
 
+use aipress_feed::webhooks::sign;
 use aipress_types::Secret;
 use time::OffsetDateTime;
-
-use crate::webhooks::sign;
 
 const PAGE: &str = include_str!("../../../../docs/webhooks.md");
 const BODY: &str = "{\"type\":\"webhook.test\",\"data\":{\"name\":\"Bäckerei & Söhne\"}}\n";

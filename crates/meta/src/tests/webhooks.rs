@@ -206,7 +206,7 @@ async fn a_delivery_is_given_up_and_an_endpoint_that_stays_away_is_paused() {
     endpoint.answer(503, Duration::ZERO);
     changes(&meta, 1).await;
     let mut now = START;
-    for attempt in 1..=crate::webhooks::schedule::ATTEMPTS {
+    for attempt in 1..=aipress_feed::webhooks::schedule::ATTEMPTS {
         attempted(&meta, id, attempt as usize).await;
         now += time::Duration::hours(15);
         // Three days without an answer pause it before the last attempt.
@@ -379,7 +379,7 @@ async fn a_repeated_creation_makes_one_webhook_and_shows_no_secret_again() {
     assert_eq!(again.body.get("secret"), None);
     assert!(again.at("/notice").contains("rotate"), "{}", again.text);
     assert_eq!(first.body["webhook"], again.body["webhook"]);
-    for _ in 1..crate::webhooks::PER_ACCOUNT {
+    for _ in 1..aipress_feed::webhooks::PER_ACCOUNT {
         meta.post("/v1/webhooks", body.clone()).await.is(201);
     }
     meta.post("/v1/webhooks", body.clone()).await.is_problem(409, "too_many_webhooks");

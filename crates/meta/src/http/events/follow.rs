@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aipress_feed::frame;
 use aipress_store::EventFilter;
 use aipress_store::StoreError;
 use axum::response::Response;
@@ -57,7 +58,7 @@ pub(super) async fn follow(
         last,
         filter,
         // At once, so that the client has a place to go on from before anything happens.
-        ready: VecDeque::from([sse::frame(Some(&last.to_string()), None, None)]),
+        ready: VecDeque::from([frame(Some(&last.to_string()), None, None)]),
         newer,
         check_at: Instant::now() + CHECK_CALLER,
         caller,
@@ -96,7 +97,7 @@ impl Follower {
                 }
             }
             self.newer.borrow_and_update();
-            let taken = match self.plane.feed.after(&self.plane, self.last, &self.filter).await {
+            let taken = match self.plane.feed.after(self.last, &self.filter).await {
                 Ok(taken) => taken,
                 Err(error) => {
                     tracing::warn!(%error, "event stream broken off");
@@ -113,7 +114,7 @@ impl Follower {
                 () = self.plane.lifecycle.drain.cancelled() => return None,
                 changed = self.newer.changed() => changed.ok()?,
                 () = tokio::time::sleep(TELL_PLACE) => {
-                    return Some(sse::frame(Some(&self.last.to_string()), None, None));
+                    return Some(frame(Some(&self.last.to_string()), None, None));
                 }
             }
         }

@@ -11,7 +11,6 @@ use http::HeaderMap;
 
 use crate::app::tenant;
 use crate::codes;
-use crate::feed;
 use crate::http::events::follow;
 use crate::http::query::Params;
 use crate::http::query::invalid;
@@ -24,6 +23,7 @@ use crate::policy::Resource;
 use crate::policy::authorize;
 use crate::policy::visible_accounts;
 use crate::problem::ApiError;
+use aipress_feed::view;
 
 const KNOWN: &[&str] = &["tenant", "shard", "kind", "after", "latest", "limit"];
 /// Kinds of one filter.
@@ -92,7 +92,7 @@ pub(crate) async fn list(
         last => last.unwrap_or(0).max(newest),
     };
     reply::ok(&EventPage {
-        items: found.iter().map(feed::view).collect(),
+        items: found.iter().map(view).collect(),
         next_cursor: next.to_string(),
         more: full,
     })

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aipress_api::ServerSentEvent;
+use aipress_feed::LOOK_AGAIN;
+use aipress_feed::Next;
+use aipress_feed::OperationFeed;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
@@ -12,9 +15,6 @@ use futures_util::stream;
 use http::HeaderMap;
 use tokio::sync::watch;
 
-use crate::feed::operation::LOOK_AGAIN;
-use crate::feed::operation::Next;
-use crate::feed::operation::OperationFeed;
 use crate::http::query::invalid;
 use crate::http::sse;
 use crate::plane::Plane;
@@ -83,7 +83,7 @@ impl Follower {
                 return Some(frame);
             }
             self.signals.borrow_and_update();
-            match self.feed.after(&self.plane, self.last).await {
+            match self.feed.after(self.last).await {
                 Ok(Next::Events(events)) => self.ready.extend(events),
                 Ok(Next::Ended) => return None,
                 Ok(Next::Quiet) => self.wait().await?,

@@ -204,7 +204,7 @@ fn is_line_id(text: &str) -> bool {
 fn encode(line: &LogLine) -> Bytes {
     // Texts and numbers always serialize, in one line.
     let data = serde_json::to_string(line).unwrap_or_default();
-    sse::frame(Some(&line.id), Some("line"), Some(&data))
+    aipress_feed::frame(Some(&line.id), Some("line"), Some(&data))
 }
 
 struct Follower {

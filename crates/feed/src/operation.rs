@@ -10,14 +10,14 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use aipress_store::OperationEvent;
+use aipress_store::Store;
 use aipress_store::StoreError;
 use aipress_types::OperationId;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::http::sse;
-use crate::plane::Plane;
+use crate::frame::frame;
 
 /// Events kept of one operation; who is further behind reads the registry.
 const KEPT: usize = 128;
@@ -26,15 +26,19 @@ const BATCH: u32 = 64;
 /// Reads of one operation are this far apart at least.
 const PACE: Duration = Duration::from_millis(25);
 /// Reads again without a signal, should one be lost.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(5);
+pub const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The operations that somebody follows.
-#[derive(Debug, Default)]
-pub(crate) struct OperationFeeds(Mutex<BTreeMap<OperationId, Weak<OperationFeed>>>);
+#[derive(Debug)]
+pub struct OperationFeeds {
+    store: Store,
+    followed: Mutex<BTreeMap<OperationId, Weak<OperationFeed>>>,
+}
 
 /// One operation that is followed.
 #[derive(Debug)]
-pub(crate) struct OperationFeed {
+pub struct OperationFeed {
+    store: Store,
     id: OperationId,
     /// Counts signals.
     signals: watch::Sender<u64>,
@@ -54,7 +58,7 @@ struct Shared {
 
 /// What a follower gets.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub enum Next {
     /// Events, each with its number.
     Events(Vec<(u64, Bytes)>),
     /// Nothing now.
@@ -64,8 +68,13 @@ pub(crate) enum Next {
 }
 
 impl OperationFeeds {
+    /// Nobody follows anything yet.
+    pub fn new(store: Store) -> Self {
+        Self { store, followed: Mutex::default() }
+    }
+
     /// The feed of an operation, shared with whoever follows it already.
-    pub(crate) fn follow(&self, id: OperationId) -> Arc<OperationFeed> {
+    pub fn follow(&self, id: OperationId) -> Arc<OperationFeed> {
         let mut feeds = self.lock();
         if let Some(feed) = feeds.get(&id).and_then(Weak::upgrade) {
             return feed;
@@ -74,6 +83,7 @@ impl OperationFeeds {
         // than twice as many as there are streams.
         feeds.retain(|_, feed| feed.strong_count() > 0);
         let feed = Arc::new(OperationFeed {
+            store: self.store.clone(),
             id,
             signals: watch::Sender::new(0),
             shared: Mutex::default(),
@@ -84,7 +94,7 @@ impl OperationFeeds {
     }
 
     /// The operation has new events.
-    pub(crate) fn wake(&self, id: OperationId) {
+    pub fn wake(&self, id: OperationId) {
         let feed = self.lock().get(&id).and_then(Weak::upgrade);
         if let Some(feed) = feed {
             feed.signals.send_modify(|signal| *signal += 1);
@@ -93,13 +103,13 @@ impl OperationFeeds {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<OperationId, Weak<OperationFeed>>> {
         // Nothing panics while holding it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl OperationFeed {
     /// Tells when to look again.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.signals.subscribe()
     }
 
@@ -107,25 +117,25 @@ impl OperationFeed {
     ///
     /// # Errors
     /// When the registry can't be read.
-    pub(crate) async fn after(&self, plane: &Plane, last: u64) -> Result<Next, StoreError> {
+    pub async fn after(&self, last: u64) -> Result<Next, StoreError> {
         if let Some(next) = self.known(last, false) {
-            return self.whole(plane, last, next).await;
+            return self.whole(last, next).await;
         }
         let mut read_at = self.reading.lock().await;
         // Somebody else may have read meanwhile.
         let stale = read_at.is_none_or(|at| at.elapsed() >= LOOK_AGAIN);
         if let Some(next) = self.known(last, stale) {
             drop(read_at);
-            return self.whole(plane, last, next).await;
+            return self.whole(last, next).await;
         }
         if let Some(at) = *read_at {
             tokio::time::sleep_until(at + PACE).await;
         }
-        self.read(plane).await?;
+        self.read().await?;
         *read_at = Some(Instant::now());
         drop(read_at);
         let next = self.known(last, false).unwrap_or(Next::Quiet);
-        self.whole(plane, last, next).await
+        self.whole(last, next).await
     }
 
     /// What is known without reading; `None` when it must be read.
@@ -143,19 +153,19 @@ impl OperationFeed {
     }
 
     /// Fills what the shared events do not reach back to.
-    async fn whole(&self, plane: &Plane, last: u64, next: Next) -> Result<Next, StoreError> {
+    async fn whole(&self, last: u64, next: Next) -> Result<Next, StoreError> {
         match next {
             Next::Events(events) if events.first().is_none_or(|(seq, _)| *seq > last + 1) => {
-                let events = plane.store.operation_events_after(self.id, last, BATCH).await?;
-                Ok(Next::Events(events.into_iter().map(frame).collect()))
+                let events = self.store.operation_events_after(self.id, last, BATCH).await?;
+                Ok(Next::Events(events.into_iter().map(framed).collect()))
             }
             next => Ok(next),
         }
     }
 
-    async fn read(&self, plane: &Plane) -> Result<(), StoreError> {
+    async fn read(&self) -> Result<(), StoreError> {
         let signal = *self.signals.borrow();
-        let store = &plane.store;
+        let store = &self.store;
         // State first: an operation that has ended gets no further events.
         let ended = store
             .operation_fetch(self.id)
@@ -168,7 +178,7 @@ impl OperationFeed {
             let mut shared = self.lock();
             for event in events {
                 shared.newest = event.seq;
-                shared.events.push_back(frame(event));
+                shared.events.push_back(framed(event));
                 if shared.events.len() > KEPT {
                     shared.events.pop_front();
                 }
@@ -187,13 +197,12 @@ impl OperationFeed {
     }
 }
 
-fn frame(event: OperationEvent) -> (u64, Bytes) {
+fn framed(event: OperationEvent) -> (u64, Bytes) {
     let data = serde_json::json!({
         "seq": event.seq,
         "kind": event.kind,
         "operation": event.data,
     });
-    let frame =
-        sse::frame(Some(&event.seq.to_string()), Some(&event.kind), Some(&data.to_string()));
+    let frame = frame(Some(&event.seq.to_string()), Some(&event.kind), Some(&data.to_string()));
     (event.seq, frame)
 }

@@ -4,8 +4,6 @@
 //! - A follower that is further behind than the ring reads the registry, at its own pace.
 //! - Nothing here is lost by a restart: a place in the feed is the number of an event.
 
-pub(crate) mod operation;
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::RwLock;
@@ -14,13 +12,14 @@ use std::time::Duration;
 use aipress_api::EventView;
 use aipress_store::EventFilter;
 use aipress_store::EventRecord;
+use aipress_store::Store;
 use aipress_store::StoreError;
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use crate::http::sse;
-use crate::plane::Plane;
+use crate::frame::frame;
 
 /// Events kept in memory, by count and by size: some seconds of a busy platform.
 const RING_EVENTS: usize = 8_192;
@@ -36,7 +35,8 @@ const TAKEN: usize = 64;
 
 /// The newest events.
 #[derive(Debug)]
-pub(crate) struct Feed {
+pub struct Feed {
+    store: Store,
     ring: RwLock<Ring>,
     newest: watch::Sender<u64>,
     wake: Notify,
@@ -53,41 +53,60 @@ struct Ring {
 
 /// An event as followers share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Shared {
+pub struct Shared {
     /// The event.
-    pub(crate) record: Arc<EventRecord>,
+    pub record: Arc<EventRecord>,
     /// The same as a server-sent event.
-    pub(crate) frame: Bytes,
+    pub frame: Bytes,
 }
 
 impl Shared {
     fn new(record: EventRecord) -> Self {
-        let frame = frame(&record);
+        let frame = framed(&record);
         Self { record: Arc::new(record), frame }
     }
 }
 
 /// What a follower gets.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
+pub struct Taken {
     /// Events that fit, oldest first.
-    pub(crate) events: Vec<Shared>,
+    pub events: Vec<Shared>,
     /// Everything up to here was looked at.
-    pub(crate) upto: u64,
+    pub upto: u64,
 }
 
 impl Feed {
-    pub(crate) fn new() -> Self {
-        Self { ring: RwLock::default(), newest: watch::Sender::new(0), wake: Notify::new() }
+    /// The feed of this registry; [`Feed::run`] fills it.
+    pub fn new(store: Store) -> Self {
+        Self { store, ring: RwLock::default(), newest: watch::Sender::new(0), wake: Notify::new() }
+    }
+
+    /// Reads what is new, until `drain`.
+    pub async fn run(self: Arc<Self>, drain: CancellationToken) {
+        loop {
+            if let Err(error) = self.read().await {
+                tracing::warn!(%error, "events not read; trying again");
+            }
+            tokio::select! {
+                () = drain.cancelled() => return,
+                () = tokio::time::sleep(PACE) => {}
+            }
+            tokio::select! {
+                () = drain.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
     }
 
     /// There may be something new in the registry.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         self.wake.notify_one();
     }
 
     /// Tells when there is something new in the feed.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.newest.subscribe()
     }
 
@@ -95,18 +114,13 @@ impl Feed {
     ///
     /// # Errors
     /// When the follower is behind the ring and the registry can't be read.
-    pub(crate) async fn after(
-        &self,
-        plane: &Plane,
-        last: u64,
-        filter: &EventFilter,
-    ) -> Result<Taken, StoreError> {
+    pub async fn after(&self, last: u64, filter: &EventFilter) -> Result<Taken, StoreError> {
         let newest = match self.ring_after(last, filter) {
             Ok(taken) => return Ok(taken),
             Err(newest) => newest,
         };
         let limit = u32::try_from(TAKEN).unwrap_or(u32::MAX);
-        let events = plane.store.events_after(last, filter, limit).await?;
+        let events = self.store.events_after(last, filter, limit).await?;
         let found = events.last().map_or(last, |event| event.id);
         // A page that is not full has seen everything that the ring has.
         let upto = if events.len() < TAKEN { found.max(newest) } else { found };
@@ -154,13 +168,13 @@ impl Feed {
         }
     }
 
-    async fn read(&self, plane: &Plane) -> Result<(), StoreError> {
+    async fn read(&self) -> Result<(), StoreError> {
         let known = self.ring.read().map_or(None, |ring| ring.newest);
         let mut last = match known {
             Some(last) => last,
             // What was before this process began is in the registry for who wants it.
             None => {
-                let last = plane.store.events_last_id().await?;
+                let last = self.store.events_last_id().await?;
                 if let Ok(mut ring) = self.ring.write() {
                     ring.newest = Some(last);
                 }
@@ -168,7 +182,7 @@ impl Feed {
             }
         };
         loop {
-            let events = plane.store.events_after(last, &EventFilter::default(), BATCH).await?;
+            let events = self.store.events_after(last, &EventFilter::default(), BATCH).await?;
             let Some(newest) = events.last().map(|event| event.id) else { break };
             let full = events.len() == BATCH as usize;
             last = newest;
@@ -182,27 +196,8 @@ impl Feed {
     }
 }
 
-/// Reads what is new, for as long as meta runs.
-pub(crate) async fn run(plane: Arc<Plane>) {
-    let feed = &plane.feed;
-    loop {
-        if let Err(error) = feed.read(&plane).await {
-            tracing::warn!(%error, "events not read; trying again");
-        }
-        tokio::select! {
-            () = plane.lifecycle.drain.cancelled() => return,
-            () = tokio::time::sleep(PACE) => {}
-        }
-        tokio::select! {
-            () = plane.lifecycle.drain.cancelled() => return,
-            () = feed.wake.notified() => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
-    }
-}
-
 /// An event on the wire.
-pub(crate) fn view(record: &EventRecord) -> EventView {
+pub fn view(record: &EventRecord) -> EventView {
     let event = &record.event;
     EventView {
         id: record.id.to_string(),
@@ -216,7 +211,7 @@ pub(crate) fn view(record: &EventRecord) -> EventView {
 }
 
 /// The same as a server-sent event. Without a name, so that a browser's `onmessage` hears all.
-fn frame(record: &EventRecord) -> Bytes {
+fn framed(record: &EventRecord) -> Bytes {
     let data = serde_json::to_string(&view(record)).unwrap_or_default();
-    sse::frame(Some(&record.id.to_string()), None, Some(&data))
+    frame(Some(&record.id.to_string()), None, Some(&data))
 }

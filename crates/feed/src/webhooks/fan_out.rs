@@ -15,9 +15,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::change::Change;
-use crate::feed;
-use crate::plane::Plane;
+use crate::ring::view;
+use crate::webhooks::Webhooks;
 
 /// Deliveries of one webhook that wait at most; more events wait in the outbox.
 const PENDING_MAX: u64 = 1_000;
@@ -32,21 +31,25 @@ pub(super) struct FanOut {
 
 impl FanOut {
     /// Takes every webhook as far as the feed goes, or as it has room for.
-    pub(super) async fn round(&mut self, plane: &Plane) -> Result<(), StoreError> {
-        let webhooks = plane.store.webhooks_active().await?;
-        self.places.retain(|id, _| webhooks.iter().any(|webhook| webhook.id == *id));
-        for webhook in webhooks {
-            while self.step(plane, &webhook).await? {}
+    pub(super) async fn round(&mut self, webhooks: &Webhooks) -> Result<(), StoreError> {
+        let active = webhooks.store.webhooks_active().await?;
+        self.places.retain(|id, _| active.iter().any(|webhook| webhook.id == *id));
+        for webhook in active {
+            while self.step(webhooks, &webhook).await? {}
         }
         Ok(())
     }
 
     /// One batch for one webhook; whether there may be more.
-    async fn step(&mut self, plane: &Plane, webhook: &WebhookRecord) -> Result<bool, StoreError> {
+    async fn step(
+        &mut self,
+        webhooks: &Webhooks,
+        webhook: &WebhookRecord,
+    ) -> Result<bool, StoreError> {
         let known = self.places.get(&webhook.id).copied().unwrap_or(0);
         let from = known.max(webhook.position);
         let filter = filter(webhook);
-        let taken = plane.feed.after(plane, from, &filter).await?;
+        let taken = webhooks.feed.after(from, &filter).await?;
         if taken.upto == from {
             return Ok(false);
         }
@@ -54,15 +57,16 @@ impl FanOut {
             self.places.insert(webhook.id, taken.upto);
             return Ok(true);
         }
-        let mut change = Change::begin(plane).await?;
+        let mut txn = webhooks.store.begin().await?;
+        let now = webhooks.clock.now();
         // Under the lock: it may have been changed or removed meanwhile.
-        let Some(mut current) = change.txn.webhook_fetch(webhook.id).await? else {
+        let Some(mut current) = txn.webhook_fetch(webhook.id).await? else {
             return Ok(false);
         };
         if !current.active || current.position > from || self::filter(&current) != filter {
             return Ok(false);
         }
-        let pending = change.txn.deliveries_pending(webhook.id).await?;
+        let pending = txn.deliveries_pending(webhook.id).await?;
         let room = usize::try_from(PENDING_MAX.saturating_sub(pending)).unwrap_or(usize::MAX);
         if room == 0 {
             return Ok(false);
@@ -73,14 +77,14 @@ impl FanOut {
             upto = taken.events[room - 1].record.id;
         }
         for event in taken.events.iter().take(room) {
-            let delivery = delivery(webhook.id, &event.record, change.now);
-            change.txn.delivery_put(&delivery).await?;
+            let delivery = delivery(webhook.id, &event.record, now);
+            txn.delivery_put(&delivery).await?;
         }
         current.position = upto;
-        change.txn.webhook_put(&current).await?;
-        change.commit().await?;
+        txn.webhook_put(&current).await?;
+        txn.commit().await?;
         self.places.insert(webhook.id, upto);
-        plane.deliveries.add(webhook.id);
+        webhooks.due.add(webhook.id);
         Ok(upto == taken.upto)
     }
 }
@@ -96,14 +100,14 @@ fn filter(webhook: &WebhookRecord) -> EventFilter {
 }
 
 fn delivery(webhook: WebhookId, event: &Arc<EventRecord>, now: OffsetDateTime) -> DeliveryRecord {
-    let view = feed::view(event);
+    let view = view(event);
     let at = view.at.format(&Rfc3339).unwrap_or_default();
     let body = serde_json::json!({ "type": view.kind, "timestamp": at, "data": view });
     make(webhook, Some(event.id), &event.event.kind, &body, now)
 }
 
 /// A delivery that is due at once.
-pub(crate) fn make(
+pub fn make(
     webhook: WebhookId,
     event: Option<u64>,
     kind: &str,

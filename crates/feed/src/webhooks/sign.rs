@@ -17,17 +17,20 @@ use sha2::Sha256;
 const PREFIX: &str = "whsec_";
 
 /// A fresh secret: 32 random bytes in base64.
-pub(crate) fn secret() -> Result<Secret, RandomError> {
+///
+/// # Errors
+/// When the machine gives no random bytes.
+pub fn secret() -> Result<Secret, RandomError> {
     Ok(Secret::new(format!("{PREFIX}{}", STANDARD.encode(random::bytes::<32>()?))))
 }
 
 /// Where the registry keeps it, for sealing.
-pub(crate) fn place(id: WebhookId) -> String {
+pub fn place(id: WebhookId) -> String {
     format!("webhooks/{id}/secret")
 }
 
 /// The field `webhook-signature`: one signature for each secret, with spaces between them.
-pub(crate) fn signatures<'a>(
+pub fn signatures<'a>(
     secrets: impl IntoIterator<Item = &'a Secret>,
     id: &str,
     timestamp: i64,

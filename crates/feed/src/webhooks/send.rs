@@ -23,8 +23,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::change::Change;
-use crate::plane::Plane;
+use crate::webhooks::Webhooks;
 use crate::webhooks::schedule;
 use crate::webhooks::sign;
 
@@ -51,8 +50,8 @@ struct Attempt {
 }
 
 /// Sends one delivery of a webhook, if one is due.
-pub(super) async fn turn(plane: &Plane, id: WebhookId) -> Outcome {
-    match attempt_next(plane, id).await {
+pub(super) async fn turn(webhooks: &Webhooks, id: WebhookId) -> Outcome {
+    match attempt_next(webhooks, id).await {
         Ok(true) => Outcome::After(Duration::ZERO),
         Ok(false) => Outcome::Done,
         Err(error) => {
@@ -62,29 +61,29 @@ pub(super) async fn turn(plane: &Plane, id: WebhookId) -> Outcome {
     }
 }
 
-async fn attempt_next(plane: &Plane, id: WebhookId) -> Result<bool, StoreError> {
-    let Some(webhook) = plane.store.webhook_fetch(id).await?.filter(|webhook| webhook.active)
+async fn attempt_next(webhooks: &Webhooks, id: WebhookId) -> Result<bool, StoreError> {
+    let Some(webhook) = webhooks.store.webhook_fetch(id).await?.filter(|webhook| webhook.active)
     else {
         return Ok(false);
     };
-    let now = plane.clock.now();
-    let Some(delivery) = plane.store.delivery_next(id, now, schedule::BLOCKING).await? else {
+    let now = webhooks.clock.now();
+    let Some(delivery) = webhooks.store.delivery_next(id, now, schedule::BLOCKING).await? else {
         return Ok(false);
     };
-    let attempt = attempt(plane, &webhook, &delivery, now).await;
-    record(plane, &delivery, attempt).await?;
+    let attempt = attempt(webhooks, &webhook, &delivery, now).await;
+    record(webhooks, &delivery, attempt).await?;
     Ok(true)
 }
 
 async fn attempt(
-    plane: &Plane,
+    webhooks: &Webhooks,
     webhook: &WebhookRecord,
     delivery: &DeliveryRecord,
     now: OffsetDateTime,
 ) -> Attempt {
     let begun = Instant::now();
-    let mut attempt = match request(plane, webhook, delivery, now) {
-        Ok(request) => match call(plane, request).await {
+    let mut attempt = match request(webhooks, webhook, delivery, now) {
+        Ok(request) => match call(webhooks, request).await {
             Ok(attempt) => attempt,
             Err(error) => failed(error.to_string()),
         },
@@ -99,14 +98,14 @@ fn failed(reason: String) -> Attempt {
 }
 
 fn request(
-    plane: &Plane,
+    webhooks: &Webhooks,
     webhook: &WebhookRecord,
     delivery: &DeliveryRecord,
     now: OffsetDateTime,
 ) -> Result<Request<Bytes>, String> {
     let place = sign::place(webhook.id);
     let open = |blob: &[u8]| {
-        let plain = plane.sealer.open(&place, blob).map_err(|error| error.to_string())?;
+        let plain = webhooks.sealer.open(&place, blob).map_err(|error| error.to_string())?;
         Ok::<_, String>(Secret::new(String::from_utf8_lossy(&plain).into_owned()))
     };
     let mut secrets = vec![open(&webhook.sealed_secret)?];
@@ -130,8 +129,8 @@ fn request(
         .map_err(|error| error.to_string())
 }
 
-async fn call(plane: &Plane, request: Request<Bytes>) -> Result<Attempt, OutgoingError> {
-    let mut answer = plane.outgoing.open(request, &BOUNDS).await?;
+async fn call(webhooks: &Webhooks, request: Request<Bytes>) -> Result<Attempt, OutgoingError> {
+    let mut answer = webhooks.outgoing.open(request, &BOUNDS).await?;
     let status = answer.status();
     let asked = retry_after(answer.headers());
     let kept = answer.body_mut().first(ANSWER_KEPT).await;
@@ -160,12 +159,17 @@ fn retry_after(headers: &HeaderMap) -> Option<time::Duration> {
 }
 
 /// Writes down what came of it: the delivery's fate, and the webhook's where that changes.
-async fn record(plane: &Plane, sent: &DeliveryRecord, attempt: Attempt) -> Result<(), StoreError> {
-    let mut change = Change::begin(plane).await?;
-    let now = change.now;
+async fn record(
+    webhooks: &Webhooks,
+    sent: &DeliveryRecord,
+    attempt: Attempt,
+) -> Result<(), StoreError> {
+    let mut txn = webhooks.store.begin().await?;
+    // Read under the lock, so that times of changes are in the order of commits.
+    let now = webhooks.clock.now();
     // It may have been removed meanwhile, with its webhook.
-    let Some(mut delivery) = change.txn.delivery_fetch(sent.id).await? else { return Ok(()) };
-    let Some(mut webhook) = change.txn.webhook_fetch(sent.webhook).await? else { return Ok(()) };
+    let Some(mut delivery) = txn.delivery_fetch(sent.id).await? else { return Ok(()) };
+    let Some(mut webhook) = txn.webhook_fetch(sent.webhook).await? else { return Ok(()) };
     let before = (webhook.failing_since, webhook.active);
     delivery.attempts += 1;
     delivery.log.push(entry(&attempt, now));
@@ -191,15 +195,20 @@ async fn record(plane: &Plane, sent: &DeliveryRecord, attempt: Attempt) -> Resul
         delivery.next_at = None;
         delivery.finished_at = Some(now);
     }
-    change.txn.delivery_put(&delivery).await?;
+    txn.delivery_put(&delivery).await?;
     if before != (webhook.failing_since, webhook.active) {
-        change.txn.webhook_put(&webhook).await?;
+        txn.webhook_put(&webhook).await?;
     }
-    if before.1 && !webhook.active {
+    let paused_now = before.1 && !webhook.active;
+    if paused_now {
         tracing::info!(webhook = %webhook.id, "webhook paused");
-        change.txn.event_append(&paused(&webhook, now)).await?;
+        txn.event_append(&paused(&webhook, now)).await?;
     }
-    change.commit().await
+    txn.commit().await?;
+    if paused_now {
+        webhooks.feed.wake();
+    }
+    Ok(())
 }
 
 fn pause_if_hopeless(webhook: &mut WebhookRecord, attempt: &Attempt, now: OffsetDateTime) {

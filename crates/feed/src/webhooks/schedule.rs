@@ -15,12 +15,11 @@ const WAITS: [Duration; 9] = [
     Duration::hours(12),
 ];
 /// Attempts of one delivery, the first one included.
-#[cfg(test)]
-pub(crate) const ATTEMPTS: u32 = WAITS.len() as u32 + 1;
+pub const ATTEMPTS: u32 = WAITS.len() as u32 + 1;
 /// After so many attempts (some 8 minutes) later deliveries go past one that fails.
-pub(crate) const BLOCKING: u32 = 5;
+pub(super) const BLOCKING: u32 = 5;
 /// A webhook that no delivery has reached for so long is paused.
-pub(crate) const PAUSE_AFTER: Duration = Duration::days(3);
+pub(super) const PAUSE_AFTER: Duration = Duration::days(3);
 /// A wait that an endpoint asks for (`Retry-After`) counts up to here.
 const ASKED_MAX: Duration = Duration::hours(1);
 /// A wait is up to so many percent shorter or longer, so that not all come back at once.
@@ -28,7 +27,7 @@ const JITTER_PERCENT: i64 = 20;
 
 /// The wait after `attempts` attempts; `None` when it is given up. `random` decides the jitter,
 /// `asked` is what the endpoint wants.
-pub(crate) fn wait(attempts: u32, random: u8, asked: Option<Duration>) -> Option<Duration> {
+pub(super) fn wait(attempts: u32, random: u8, asked: Option<Duration>) -> Option<Duration> {
     let index = usize::try_from(attempts.checked_sub(1)?).ok()?;
     let base = *WAITS.get(index)?;
     // From -20 % to +20 %.
