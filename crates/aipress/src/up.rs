@@ -3,6 +3,7 @@
 mod detach;
 mod first_site;
 mod ground;
+mod program;
 mod units;
 
 pub(crate) use ground::roles_file;

@@ -96,6 +96,11 @@ impl DataPaths {
         self.root.join("config.json")
     }
 
+    /// The program that the roles run, in a folder of its own (0755).
+    pub fn program(&self) -> PathBuf {
+        self.root.join("bin/aipress")
+    }
+
     /// The key that secrets at rest are sealed with.
     pub fn master_key(&self) -> PathBuf {
         self.root.join("master.key")

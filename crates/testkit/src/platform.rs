@@ -30,6 +30,8 @@ use crate::wordpress::Admin;
 const PREFIX: &str = "aipress-e2e-";
 /// File in a test's folder that its process holds locked.
 const IN_USE: &str = "in-use";
+/// Folder of the binary, in a platform's folder.
+const BUILD: &str = "build";
 /// Longest that a command may take.
 const COMMAND: Duration = Duration::from_secs(180);
 /// Unix ids of one platform: base and three shards.
@@ -96,7 +98,13 @@ impl Platform {
         in_use.try_lock().expect("a folder of one's own");
         drop(turn);
         // A build while the platform runs must not change it; a role that comes back would be new.
-        let binary = folder.join("aipress");
+        // Its folder is closed to other users, as `/root` is where many people build.
+        let build = folder.join(BUILD);
+        fs::create_dir(&build).expect("a folder");
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(&build, closed).expect("close a folder");
+        std::os::unix::fs::chown(&build, user, user).expect("hand over a folder");
+        let binary = build.join("aipress");
         fs::hard_link(&options.binary, &binary)
             .or_else(|_| fs::copy(&options.binary, &binary).map(drop))
             .expect("the binary");
@@ -193,7 +201,7 @@ impl Platform {
 
     /// A command of the binary on this platform, without arguments, to be run otherwise.
     pub fn command(&self) -> Command {
-        let binary = self.folder.join("aipress");
+        let binary = self.folder.join(BUILD).join("aipress");
         let mut command = match self.user {
             None => Command::new(binary),
             Some(user) => {

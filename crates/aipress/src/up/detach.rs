@@ -32,6 +32,7 @@ use crate::output;
 use crate::settings::Settings;
 use crate::status;
 use crate::up::first_site;
+use crate::up::program;
 
 /// The first start fetches WordPress and makes databases.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -62,6 +63,11 @@ async fn already(paths: &DataPaths, up: &Up, snapshot: &Snapshot) -> Result<(), 
         return Err(Failure::Usage(OTHER_SETTINGS.to_owned()));
     }
     output::note(&format!("The platform is running (process {}).", snapshot.pid));
+    if program::is_other_build(paths) {
+        output::note(
+            "It is of another build than this program: `aipress down`, then `up` renews it.",
+        );
+    }
     wait(paths, None).await
 }
 
@@ -177,7 +183,7 @@ fn show(snapshot: &Snapshot, up: &mut BTreeSet<String>, aloud: bool) {
         }
         if matches!(unit.state, UnitState::Backoff | UnitState::Failed)
             && let Some(exit) = &unit.last_exit
-            && up.insert(format!("{} {}", unit.name, exit.at_unix_ms))
+            && up.insert(format!("{} {}", unit.name, exit.reason))
         {
             eprintln!("  ✗ {}: {}", unit.name, exit.reason);
             exit.log_tail.iter().for_each(|line| eprintln!("    | {line}"));

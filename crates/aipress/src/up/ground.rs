@@ -21,6 +21,7 @@ use sha2::Sha256;
 use crate::core;
 use crate::php_files;
 use crate::settings::Settings;
+use crate::up::program;
 use crate::up::units::MASTER_KEY_VARIABLE;
 use crate::wp_cli;
 
@@ -31,6 +32,8 @@ pub(super) struct Ground {
     pub(super) settings: Settings,
     /// The PHP of this machine.
     pub(super) php: PhpInstall,
+    /// What the roles run: this program, where their users can reach it.
+    pub(super) program: PathBuf,
 }
 
 /// Makes the ground.
@@ -43,7 +46,9 @@ pub(super) async fn lay(
     wordpress: Option<&str>,
 ) -> anyhow::Result<Ground> {
     let php = PhpInstall::detect()?;
+    program::check_reachable(paths)?;
     folders(paths, &settings)?;
+    let program = program::keep(paths)?;
     settings.wordpress = Some(choose_core(paths, &settings, wordpress, &php).await?);
     settings.save(paths)?;
     php_files::install(&paths.php())?;
@@ -55,7 +60,7 @@ pub(super) async fn lay(
         own(&paths.master_key(), settings.uids().meta())?;
     }
     tokens(paths, &settings)?;
-    Ok(Ground { settings, php })
+    Ok(Ground { settings, php, program })
 }
 
 /// The shards of this machine.
@@ -75,6 +80,9 @@ fn folders(paths: &DataPaths, settings: &Settings) -> anyhow::Result<()> {
     }
     for dir in [paths.cores(), paths.cores().join("wordpress"), paths.php(), paths.wp_cli()] {
         ensure_dir(&dir, me, 0o755)?;
+    }
+    if let Some(folder) = paths.program().parent() {
+        ensure_dir(folder, me, 0o755)?;
     }
     ensure_dir(&paths.logs(), me, 0o700)?;
     ensure_dir(&paths.meta(), uids.meta(), 0o700)?;

@@ -82,9 +82,8 @@ impl Maker<'_> {
 
     /// A role of this binary.
     fn role(&self, name: &str, arguments: &[&str], ids: UnixIds) -> anyhow::Result<Unit> {
-        let program = std::env::current_exe()?;
         let mut argv = vec![
-            program.to_string_lossy().into_owned(),
+            self.ground.program.to_string_lossy().into_owned(),
             "--data".to_owned(),
             self.paths.root().to_string_lossy().into_owned(),
             "role".to_owned(),

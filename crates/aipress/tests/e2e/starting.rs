@@ -80,3 +80,20 @@ async fn a_folder_that_cannot_be_written_is_named() {
         assert!(told.err.contains(data), "{args:?}: {}", told.err);
     }
 }
+
+/// The users that roles and sites run as could not reach it: said at once, not after a time-out.
+#[tokio::test]
+async fn a_data_folder_behind_a_closed_one_is_refused() {
+    let platform = Platform::new(options());
+    let closed = platform.home().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o700)).unwrap();
+    let data = closed.join("data");
+    for mode in [["up"].as_slice(), &["up", "--detach"]] {
+        let args = [&["--data", data.to_str().unwrap()], mode].concat();
+        let told = platform.cli(&args).await.ended(1);
+        for words in ["is closed to other users", "--data", "chmod o+x"] {
+            assert!(told.err.contains(words), "{words}: {}", told.err);
+        }
+    }
+}
