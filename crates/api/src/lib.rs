@@ -57,6 +57,7 @@ pub use plan::PlanChange;
 pub use plan::PlanCreate;
 pub use plan::PlanItem;
 pub use plan::PlanResult;
+pub use plan::PlanRun;
 pub use plan::PlanView;
 pub use problem::Problem;
 pub use project::ProjectView;

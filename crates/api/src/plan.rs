@@ -32,7 +32,8 @@ pub struct PlanCreate {
 pub struct PlanView {
     /// SHA-256 over its content, in hex: its name. The same content has the same hash.
     pub hash: String,
-    /// Whether applying it would change nothing.
+    /// Whether applying it would change nothing, as far as anybody can say: a command that is run
+    /// may change anything in its site.
     pub changes_nothing: bool,
     /// The changes, in the order in which they would be made.
     pub items: Vec<PlanItem>,
@@ -69,9 +70,44 @@ pub struct PlanItem {
     pub may_break: Vec<String>,
     /// How it is undone, or that it can't be.
     pub undo: String,
+    /// What would be run in a site, where, and within which limits; left out when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<PlanRun>,
+    /// What of the request the plan does not keep, such as an archive. A plan with such an item can't
+    /// be applied by its hash: the request itself is sent again. Left out when all is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_kept: Option<String>,
     /// The state that it was made from; when it is another, the plan is stale.
     #[schema(value_type = Object)]
     pub made_from: Value,
+}
+
+/// A command that would be run in a site's sandbox. What it changes is known only once it ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanRun {
+    /// The command; values of options that sound like a secret are left out.
+    pub command: Vec<String>,
+    /// `wp-cli`, or `agent` for the platform's own.
+    pub program: String,
+    /// The shard that runs it.
+    pub shard: String,
+    /// The slot whose sandbox it runs in.
+    pub slot: u32,
+    /// The Unix user that it runs as; left out where all sites share one (a platform without root).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<u32>,
+    /// Whether it sees its own processes and the site's own files only (namespaces of Linux).
+    pub is_namespaced: bool,
+    /// When it is ended with everything that it started, in seconds.
+    pub time_limit_seconds: u64,
+    /// Memory of a process of it, in bytes.
+    pub memory_bytes: u64,
+    /// Largest file that it can write, in bytes.
+    pub file_bytes: u64,
+    /// Processes of the site at once, its PHP workers among them; left out where nothing bounds them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
 }
 
 /// A field that changes.
@@ -108,7 +144,8 @@ pub struct PlanApplied {
 pub struct PlanResult {
     /// HTTP status.
     pub status: u16,
-    /// Body: what the change itself answers, or a problem.
-    #[schema(value_type = Object)]
+    /// Body: what the change itself answers, or a problem. Of a command, a list of the lines that it
+    /// answers, the last 256 KiB of its output at most.
+    #[schema(value_type = Value)]
     pub body: Value,
 }

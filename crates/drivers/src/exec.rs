@@ -105,9 +105,27 @@ impl ExecOutput {
     }
 }
 
+/// What a command in a slot runs as, and within: for people who want to know before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sandbox {
+    /// The slot's Unix user; `None` where all slots share one.
+    pub user: Option<u32>,
+    /// Whether it has namespaces of its own.
+    pub is_namespaced: bool,
+    /// Memory of each of its processes, in bytes.
+    pub memory_bytes: u64,
+    /// Largest file that it can write, in bytes.
+    pub file_bytes: u64,
+    /// Processes of the slot's user at once; `None` where nothing bounds them.
+    pub processes: Option<u32>,
+}
+
 /// Runs commands in sites' sandboxes.
 #[async_trait]
 pub trait Exec: Send + Sync {
+    /// What commands of this slot run as, and within.
+    fn sandbox(&self, slot: Slot) -> Sandbox;
+
     /// Runs a command; its output goes to `output` as it comes (a full channel makes the command
     /// wait; a closed one ends it). When this returns, or is dropped, nothing that the command
     /// started is left. `Busy` when as many run as may.

@@ -97,6 +97,7 @@ impl<'p> Change<'p> {
             name: tenant.name.to_string(),
             before: note.before.clone(),
             after: note.after.clone(),
+            ..Noted::default()
         });
         self.txn
             .audit_append(&AuditInsert {
@@ -156,6 +157,7 @@ impl<'p> Change<'p> {
             name: shard.to_string(),
             before: note.before.clone(),
             after: note.after.clone(),
+            ..Noted::default()
         });
         self.txn
             .audit_append(&AuditInsert {
@@ -196,6 +198,18 @@ impl<'p> Change<'p> {
     ) -> Result<(), StoreError> {
         let data = serde_json::json!({
             "webhook": webhook.id, "url": webhook.url, "active": webhook.active,
+        });
+        self.noted.push(Noted {
+            action: note.action.to_owned(),
+            kind: "webhook",
+            // A new one has an id only once it is made.
+            name: match note.before {
+                Some(_) => webhook.id.to_string(),
+                None => webhook.url.clone(),
+            },
+            before: note.before.clone(),
+            after: note.after.clone(),
+            ..Noted::default()
         });
         self.txn
             .audit_append(&AuditInsert {

@@ -67,8 +67,10 @@ codes! {
     ETAG_MISMATCH = 412 "etag_mismatch" "it was changed meanwhile";
     /// Events behind the cursor are not kept any more.
     CURSOR_EXPIRED = 410 "cursor_expired" "the cursor is too old";
+    /// The plan does not keep all of its request.
+    PLAN_NOT_WHOLE = 422 "plan_not_whole" "the plan does not keep the whole request";
     /// The change can't be planned.
-    NO_DRY_RUN = 422 "no_dry_run" "there is no dry run for this yet";
+    NO_DRY_RUN = 422 "no_dry_run" "nobody can say what it would do";
     /// The mirror has another archive of that version for the same people.
     PACKAGE_CONFLICT = 409 "package_conflict" "the mirror has another one of that version";
     /// The spec of a site names the archive.

@@ -6,6 +6,7 @@ mod bad_input;
 mod bootstrap;
 mod described;
 mod documents;
+mod dry_run;
 mod endpoint;
 mod events;
 mod followers;

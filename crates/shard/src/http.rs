@@ -51,6 +51,10 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
             post(wp::run).layer(DefaultBodyLimit::max(MAX_COMMAND)),
         )
         .route(
+            &format!("{}/{{uid}}/wp-plan", paths::SHARD_TENANTS),
+            post(wp::plan).layer(DefaultBodyLimit::max(MAX_COMMAND)),
+        )
+        .route(
             &format!("{}/{{uid}}/inventory", paths::SHARD_TENANTS),
             post(site_inventory::refresh),
         )

@@ -11,9 +11,21 @@ use crate::exec::ExecCall;
 use crate::exec::ExecChunk;
 use crate::exec::ExecExit;
 use crate::exec::ExecOutput;
+use crate::exec::Sandbox;
+use crate::layout::Slot;
 
 #[async_trait]
 impl Exec for SimWorld {
+    fn sandbox(&self, _slot: Slot) -> Sandbox {
+        Sandbox {
+            user: None,
+            is_namespaced: false,
+            memory_bytes: 1,
+            file_bytes: 1,
+            processes: None,
+        }
+    }
+
     async fn run(
         &self,
         call: ExecCall,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aipress_api::inventory::InventoryView;
 use aipress_api::paths;
+use aipress_api::wp::WpCommand;
 use aipress_store::InventoryRecord;
 use aipress_store::TenantRecord;
 use aipress_store::TenantRef;
@@ -13,6 +14,7 @@ use aipress_types::TenantUid;
 use http::Method;
 use serde_json::Value;
 
+use crate::app::plan::planner::Noted;
 use crate::app::tenant;
 use crate::app::wp;
 use crate::change::Change;
@@ -66,6 +68,15 @@ pub(crate) async fn refresh(
     let document = put(&mut change, &found, &view).await?;
     change.commit().await?;
     Ok(document)
+}
+
+/// What a plan tells of a look.
+pub(crate) async fn foresee(plane: &Plane, caller: &Caller, id: &str) -> Result<Noted, ApiError> {
+    let found = tenant::find(plane, caller, Action::TenantInventoryRefresh, id).await?;
+    let look =
+        WpCommand { args: vec!["aipress".into(), "inventory".into()], ..WpCommand::default() };
+    let runs = wp::run_of(plane, &found, &look).await?;
+    Ok(Noted { action: "tenant.inventory_refresh".to_owned(), ..wp::noted(&found, runs) })
 }
 
 /// Takes what a shard has seen of a tenant of its own; what is of another's is dropped.

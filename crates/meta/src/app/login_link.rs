@@ -67,9 +67,11 @@ pub(crate) async fn create(
     // Before the transaction, which must not wait for anybody: a token that no row tells of is
     // known to nobody and ends by itself.
     let path = format!("{}/{}/login-token", paths::SHARD_TENANTS, found.uid);
-    shard_call::send(plane, &shard.address, Method::POST, &path, &request, TIMEOUT)
-        .await
-        .map_err(|error| refused(&found, &error))?;
+    if scope.dry_run.is_none() {
+        shard_call::send(plane, &shard.address, Method::POST, &path, &request, TIMEOUT)
+            .await
+            .map_err(|error| refused(&found, &error))?;
+    }
 
     let mut change = Change::begin(plane).await?;
     let current = tenant::find_in(&mut change, &scope.caller, Action::TenantLoginLink, id).await?;
@@ -79,6 +81,12 @@ pub(crate) async fn create(
     let after = serde_json::json!({ "user": body.user, "expiresAt": expires_at.unix_timestamp() });
     let note = Note { action: KIND, before: None, after: Some(after) };
     change.note_tenant(&scope.origin, &current, note).await?;
+    if let Some(noted) = change.noted.last_mut() {
+        let user = body.user.as_deref().unwrap_or("the first administrator");
+        let link = serde_json::json!({ "user": user, "validSeconds": LOGIN_LINK_TTL_S });
+        noted.after = Some(serde_json::json!({ "loginLink": link }));
+        noted.made_from = tenant::made_from(&current);
+    }
     let home = plane.sites.home(current.name.as_str());
     let encode = |view: LoginLinkView| {
         serde_json::to_value(view).map_err(|error| ApiError::internal("encode link", &error))

@@ -17,10 +17,14 @@ use aipress_types::FieldError;
 use aipress_types::Secret;
 use aipress_types::WebhookId;
 use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::app::plan::planner;
+use crate::app::plan::planner::Noted;
 use crate::app::scope::Answer;
 use crate::app::scope::Scope;
 use crate::app::tenant;
@@ -224,7 +228,9 @@ pub(crate) async fn update(
         }
         _ => {}
     }
-    if after != before {
+    if after == before {
+        change.noted.push(noted("webhook.update", &before, None));
+    } else {
         after.updated_at = change.now;
         change.txn.webhook_put(&after).await?;
         note(&mut change, scope, "webhook.update", Some(&before), Some(&after)).await?;
@@ -257,7 +263,8 @@ pub(crate) async fn rotate_secret(
         return Err(ApiError::field("/overlapHours", detail));
     }
     let mut change = Change::begin(&scope.plane).await?;
-    let mut webhook = find_in(&mut change, &scope.caller, Action::WebhookRotateSecret, id).await?;
+    let before = find_in(&mut change, &scope.caller, Action::WebhookRotateSecret, id).await?;
+    let mut webhook = before.clone();
     let (secret, sealed) = fresh_secret(&scope.plane, webhook.id)?;
     let previous = std::mem::replace(&mut webhook.sealed_secret, sealed);
     (webhook.sealed_previous, webhook.previous_until) = match hours {
@@ -266,7 +273,14 @@ pub(crate) async fn rotate_secret(
     };
     webhook.updated_at = change.now;
     change.txn.webhook_put(&webhook).await?;
+    let made_from = noted("", &before, None).made_from;
     note(&mut change, scope, "webhook.rotate_secret", None, Some(&webhook)).await?;
+    if let Some(noted) = change.noted.last_mut() {
+        noted.name = webhook.id.to_string();
+        noted.made_from = made_from;
+        noted.before = Some(json!({ "secret": "the one in use" }));
+        noted.after = Some(json!({ "secret": "a new one", "previousSecretHours": hours }));
+    }
     let answer = with_secret(200, &webhook, &secret)?;
     scope.commit(change, &answer).await?;
     Ok(answer)
@@ -284,6 +298,8 @@ pub(crate) async fn test(scope: &Scope, id: &str) -> Result<Answer, ApiError> {
     });
     let delivery = webhooks::make(webhook.id, None, "webhook.test", &body, change.now);
     change.txn.delivery_put(&delivery).await?;
+    let sent = json!({ "kind": "webhook.test", "to": webhook.url });
+    change.noted.push(noted("webhook.test", &webhook, Some(json!({ "delivery": sent }))));
     let answer = answer(202, &delivery_view(&delivery))?;
     scope.commit(change, &answer).await?;
     scope.plane.webhooks.wake(webhook.id);
@@ -302,6 +318,13 @@ pub(crate) async fn replay(scope: &Scope, id: &str, delivery: &str) -> Result<An
     let mut found = found
         .filter(|found| found.webhook == webhook.id)
         .ok_or_else(|| ApiError::not_found("delivery", delivery))?;
+    let sent = json!({ "id": found.id, "kind": found.kind, "to": webhook.url });
+    let made_from =
+        json!({ "id": found.id, "state": delivery_view(&found).state, "attempts": found.attempts });
+    change.noted.push(Noted {
+        made_from: Some(made_from),
+        ..noted("webhook.replay", &webhook, Some(json!({ "delivery": sent })))
+    });
     (found.state, found.attempts) = (DeliveryState::Pending, 0);
     (found.next_at, found.finished_at) = (Some(change.now), None);
     change.txn.delivery_put(&found).await?;
@@ -351,6 +374,18 @@ fn fresh_secret(plane: &Plane, id: WebhookId) -> Result<(Secret, Vec<u8>), ApiEr
         .seal(&sign::place(id), secret.expose().as_bytes())
         .map_err(|error| ApiError::internal("seal secret", &error))?;
     Ok((secret, sealed))
+}
+
+/// What a plan tells of something that is not in the audit log.
+fn noted(action: &str, webhook: &WebhookRecord, after: Option<Value>) -> Noted {
+    Noted {
+        action: action.to_owned(),
+        kind: "webhook",
+        name: webhook.id.to_string(),
+        made_from: serde_json::to_value(view(webhook)).ok().map(|view| planner::state_of(&view)),
+        after,
+        ..Noted::default()
+    }
 }
 
 async fn note(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aipress_api::PlanRun;
 use aipress_api::paths;
 use aipress_api::wp::WpCommand;
 use aipress_store::ShardRecord;
@@ -11,6 +12,7 @@ use aipress_types::TenantState;
 use http::Method;
 use hyper::body::Incoming;
 
+use crate::app::plan::planner::Noted;
 use crate::app::tenant;
 use crate::change::Change;
 use crate::change::Note;
@@ -74,6 +76,47 @@ pub(crate) async fn run(
     shard_call::stream(plane, &shard.address, Method::POST, &path, &command, TIMEOUT)
         .await
         .map_err(|error| refused(&found, &error))
+}
+
+/// What a plan tells of a command.
+pub(crate) async fn foresee(
+    plane: &Plane,
+    caller: &Caller,
+    id: &str,
+    command: &WpCommand,
+) -> Result<Noted, ApiError> {
+    check(command)?;
+    let found = tenant::find(plane, caller, Action::TenantWp, id).await?;
+    let runs = run_of(plane, &found, command).await?;
+    Ok(noted(&found, runs))
+}
+
+/// What a plan tells of something that runs in a site.
+pub(crate) fn noted(tenant: &TenantRecord, runs: PlanRun) -> Noted {
+    Noted {
+        action: KIND.to_owned(),
+        kind: "tenant",
+        name: tenant.name.to_string(),
+        made_from: tenant::made_from(tenant),
+        runs: Some(runs),
+        ..Noted::default()
+    }
+}
+
+/// What the site's shard would run.
+pub(crate) async fn run_of(
+    plane: &Plane,
+    tenant: &TenantRecord,
+    command: &WpCommand,
+) -> Result<PlanRun, ApiError> {
+    let shard = serving_shard(plane, tenant).await?;
+    let path = format!("{}/{}/wp-plan", paths::SHARD_TENANTS, tenant.uid);
+    let mut run: PlanRun =
+        shard_call::ask(plane, &shard.address, Method::POST, &path, command, TIMEOUT)
+            .await
+            .map_err(|error| refused(tenant, &error))?;
+    run.command = audited(&run.command);
+    Ok(run)
 }
 
 fn check(command: &WpCommand) -> Result<(), ApiError> {

@@ -15,7 +15,6 @@ use aipress_store::IdempotencyRequest;
 use axum::body::Body;
 use axum::extract::FromRequest;
 use axum::extract::FromRequestParts;
-use axum::extract::MatchedPath;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -29,20 +28,18 @@ use serde_json::Value;
 use sha2::Digest;
 use sha2::Sha256;
 
-use crate::app::plan;
-use crate::app::plan::coverage;
 use crate::app::plan::planner;
 use crate::app::scope::Answer;
 use crate::app::scope::IfMatch;
 use crate::app::scope::Scope;
-use crate::change::Change;
 use crate::change::Origin;
 use crate::codes;
+use crate::http::dispatch::Kept;
 use crate::http::dispatch::Proven;
+use crate::http::dry_run;
 use crate::http::envelope::RequestId;
 use crate::http::json;
 use crate::http::query::Params;
-use crate::http::query::invalid;
 use crate::http::reply;
 use crate::plane::Plane;
 use crate::policy::Caller;
@@ -70,9 +67,9 @@ pub(crate) struct Call {
     key: Option<String>,
     method: String,
     path: String,
-    /// The path as the API describes it, such as `/v1/tenants/{id}`.
-    route: String,
     dry_run: bool,
+    /// What a plan has in place of a body that is not JSON.
+    stands_for: Option<Value>,
     /// Whether it comes from within a mutation, which has its place among them already.
     within: bool,
     body: Bytes,
@@ -105,9 +102,7 @@ impl Call {
         let key = idempotency_key(&parts.headers)?;
         let if_match = if_match(&parts.headers)?;
         check_media_type(&parts.headers)?;
-        let dry_run = dry_run(parts, plane).await?;
-        let matched = parts.extensions.get::<MatchedPath>();
-        let route = matched.map_or("", MatchedPath::as_str).to_owned();
+        let dry_run = dry_run::is_asked(&Params::from_request_parts(parts, plane).await?)?;
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {
@@ -118,8 +113,8 @@ impl Call {
             key,
             method: parts.method.as_str().to_owned(),
             path,
-            route,
             dry_run,
+            stands_for: None,
             within: parts.extensions.get::<Proven>().is_some(),
             body: Bytes::new(),
         })
@@ -129,6 +124,17 @@ impl Call {
     pub(crate) fn with_body(mut self, body: Bytes) -> Self {
         self.body = body;
         self
+    }
+
+    /// The same; a plan of it describes its body so.
+    pub(crate) fn described(mut self, body: Value) -> Self {
+        self.stands_for = Some(body);
+        self
+    }
+
+    /// Whether only a plan is asked for; from now on it is not.
+    pub(crate) fn take_dry_run(&mut self) -> bool {
+        mem::take(&mut self.dry_run)
     }
 
     /// Does `work` once for its key: in a task of its own, so that a connection that breaks
@@ -170,14 +176,12 @@ impl Call {
         F: FnOnce(Arc<Scope>, Bytes) -> Fut,
         Fut: Future<Output = Result<Answer, ApiError>>,
     {
-        let refuse = |why: &str| ApiError::new(&codes::NO_DRY_RUN, why);
-        coverage::planned(&self.method, &self.route).map_err(refuse)?;
-        let body = match self.body.is_empty() {
-            true => Value::Null,
-            false => json::parse(&self.body)?,
+        let body = match (self.stands_for, self.body.is_empty()) {
+            (Some(described), _) => described,
+            (None, true) => Value::Null,
+            (None, false) => json::parse(&self.body)?,
         };
         let plane = self.plane;
-        let account = self.caller.account.id;
         let scope = Arc::new(Scope {
             plane: Arc::clone(&plane),
             caller: self.caller,
@@ -192,25 +196,12 @@ impl Call {
             None => Vec::new(),
         };
         let [noted] = noted.as_slice() else {
-            return Err(refuse("it changes several things at once"));
+            let detail = "it changes several things at once";
+            return Err(ApiError::new(&codes::NO_DRY_RUN, detail));
         };
         let path = self.path.split('?').next().unwrap_or_default().to_owned();
         let request = planner::Request { method: self.method, path, body };
-        let item = planner::item(request, noted)
-            .ok_or_else(|| refuse("nobody can say yet what it would do"))?;
-        let mut change = Change::begin(&plane).await?;
-        let record = plan::record(&scope.origin.actor, account, &[item], change.now)?;
-        plan::keep(&mut change, &record).await?;
-        change.commit().await?;
-        let mut response = reply::ok(&plan::view(&record)?)?;
-        let etag = noted.before.as_ref().and_then(|before| before.get("etag"));
-        if let Some(etag) = etag.and_then(Value::as_str)
-            && let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\""))
-        {
-            // Of what the plan is about.
-            response.headers_mut().insert(header::ETAG, value);
-        }
-        Ok(response)
+        dry_run::answer(&plane, &scope.caller, request, noted).await
     }
 
     async fn claimed<F, Fut>(self, work: F) -> Result<Response, ApiError>
@@ -247,7 +238,11 @@ impl Call {
         match work(scope, self.body).await {
             Ok(answer) => {
                 let body = answer.shown_once.as_ref().unwrap_or(&answer.body);
-                Ok(reply::answer(answer.status, body))
+                let mut response = reply::answer(answer.status, body);
+                if answer.shown_once.is_some() {
+                    response.extensions_mut().insert(Kept(answer.body));
+                }
+                Ok(response)
             }
             Err(error) => {
                 // Nothing was done, so that the key is free for another try. Should this fail,
@@ -260,16 +255,6 @@ impl Call {
                 Err(error)
             }
         }
-    }
-}
-
-/// `?dryRun=true`.
-async fn dry_run(parts: &mut Parts, plane: &Arc<Plane>) -> Result<bool, ApiError> {
-    let params = Params::from_request_parts(parts, plane).await?;
-    match params.one("dryRun")? {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(invalid("`dryRun` is true or false")),
     }
 }
 

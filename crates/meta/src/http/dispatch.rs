@@ -1,8 +1,11 @@
 //! A request to the API from within: plans are made and applied by the very handlers that people
 //! call, as the caller who proved himself already.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use aipress_api::wp::NDJSON;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::header;
@@ -18,6 +21,9 @@ use crate::problem::ProblemSlot;
 
 /// Largest answer that is taken over: those of changes are some kilobytes.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
+
+/// Most of a command's output that is taken over, in bytes: its last.
+const OUTPUT_MAX: usize = 256 * 1024;
 
 /// Who sends a request from within. Never from the network: extensions have no form there.
 #[derive(Debug, Clone)]
@@ -40,7 +46,13 @@ pub(crate) struct Done {
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
     pub(crate) body: Value,
+    /// The body without what is shown but once, where that is another one.
+    pub(crate) kept: Option<Value>,
 }
+
+/// On an answer with something that is shown but once: its body without it.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept(pub(crate) Value);
 
 /// Sends it.
 pub(crate) async fn send(scope: &Arc<Scope>, inner: Inner<'_>) -> Result<Done, ApiError> {
@@ -50,10 +62,10 @@ pub(crate) async fn send(scope: &Arc<Scope>, inner: Inner<'_>) -> Result<Done, A
         request = request.header(header::IF_MATCH, format!("\"{etag}\""));
     }
     let body = match inner.body {
-        Value::Null => axum::body::Body::empty(),
+        Value::Null => Body::empty(),
         body => {
             request = request.header(header::CONTENT_TYPE, "application/json");
-            axum::body::Body::from(body.to_string())
+            Body::from(body.to_string())
         }
     };
     let mut request = request
@@ -82,13 +94,46 @@ async fn taken(mut response: Response) -> Result<Done, ApiError> {
     if let Some(ProblemSlot(problem)) = response.extensions_mut().remove::<ProblemSlot>() {
         let body = serde_json::to_value(problem)
             .map_err(|error| ApiError::internal("encode problem", &error))?;
-        return Ok(Done { status, etag, body });
+        return Ok(Done { status, etag, body, kept: None });
     }
+    let media_type = response.headers().get(header::CONTENT_TYPE);
+    if media_type.is_some_and(|value| value.as_bytes() == NDJSON.as_bytes()) {
+        let lines = lines_of(response.into_body()).await?;
+        // How it ended is the last line.
+        let kept = lines.last().cloned().map_or_else(Vec::new, |end| vec![end]);
+        return Ok(Done { status, etag, body: Value::Array(lines), kept: Some(kept.into()) });
+    }
+    let kept = response.extensions_mut().remove::<Kept>().map(|Kept(body)| body);
     let limited = http_body_util::Limited::new(response.into_body(), ANSWER_MAX);
     let bytes = match limited.collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return Err(ApiError::internal("answer from within", &*error)),
     };
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Ok(Done { status, etag, body })
+    Ok(Done { status, etag, body, kept })
+}
+
+/// The last lines of a stream of JSON.
+async fn lines_of(mut body: Body) -> Result<Vec<Value>, ApiError> {
+    let (mut lines, mut size) = (VecDeque::new(), 0);
+    let mut rest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::internal("lines from within", &error))?;
+        rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        if rest.len() > ANSWER_MAX {
+            let endless = std::io::Error::other("a line is too long");
+            return Err(ApiError::internal("lines from within", &endless));
+        }
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            // Empty ones only say that it still runs.
+            let Ok(value) = serde_json::from_slice::<Value>(&line) else { continue };
+            size += line.len();
+            lines.push_back((value, line.len()));
+        }
+        while size > OUTPUT_MAX && lines.len() > 1 {
+            size -= lines.pop_front().map_or(0, |(_, length)| length);
+        }
+    }
+    Ok(lines.into_iter().map(|(value, _)| value).collect())
 }

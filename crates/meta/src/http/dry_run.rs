@@ -1,26 +1,56 @@
-//! A dry run never changes anything: one that was asked of a change that has none is refused before
-//! its handler sees it, also of those that do not go by [`Call`](super::call::Call).
+//! `?dryRun=true`: whether it is asked for, and its answer. What a change would do is found out by its
+//! own handler, which leaves what it noted instead of committing.
 
-use axum::extract::MatchedPath;
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::IntoResponse;
+use std::sync::Arc;
+
 use axum::response::Response;
-use http::Method;
+use http::HeaderValue;
+use http::header;
+use serde_json::Value;
 
-use crate::app::plan::coverage;
+use crate::app::plan;
+use crate::app::plan::planner;
+use crate::app::plan::planner::Noted;
+use crate::app::plan::planner::Request;
+use crate::change::Change;
 use crate::codes;
+use crate::http::query::Params;
+use crate::http::query::invalid;
+use crate::http::reply;
+use crate::plane::Plane;
+use crate::policy::Caller;
 use crate::problem::ApiError;
 
-/// The layer.
-pub(crate) async fn guard(matched: Option<MatchedPath>, request: Request, next: Next) -> Response {
-    let asks = *request.method() != Method::GET
-        && request.uri().query().is_some_and(|query| query.contains("dryRun"));
-    if asks
-        && let Some(route) = matched
-        && let Err(why) = coverage::planned(request.method().as_str(), route.as_str())
-    {
-        return ApiError::new(&codes::NO_DRY_RUN, why).into_response();
+/// Whether the query asks for a plan only.
+pub(crate) fn is_asked(params: &Params) -> Result<bool, ApiError> {
+    match params.one("dryRun")? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(invalid("`dryRun` is true or false")),
     }
-    next.run(request).await
+}
+
+/// The plan of a request that noted this.
+pub(crate) async fn answer(
+    plane: &Arc<Plane>,
+    caller: &Caller,
+    request: Request,
+    noted: &Noted,
+) -> Result<Response, ApiError> {
+    let item = planner::item(request, noted)
+        .ok_or_else(|| ApiError::new(&codes::NO_DRY_RUN, "nobody can say what it would do"))?;
+    let mut change = Change::begin(plane).await?;
+    let (actor, account, now) = (caller.actor(), caller.account.id, change.now);
+    let record = plan::record(plane, &actor, account, &[item], now)?;
+    plan::keep(&mut change, &record).await?;
+    change.commit().await?;
+    let mut response = reply::ok(&plan::view(plane, &record)?)?;
+    let etag = noted.before.as_ref().and_then(|before| before.get("etag"));
+    if let Some(etag) = etag.and_then(Value::as_str)
+        && let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\""))
+    {
+        // Of what the plan is about.
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
 }

@@ -27,7 +27,6 @@ use utoipa::openapi::security::HttpBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::SecurityScheme;
 
-use crate::app::plan::coverage;
 use crate::codes;
 
 /// Name of the security scheme.
@@ -83,7 +82,8 @@ pub fn openapi() -> openapi::OpenApi {
         // What has an etag.
         let conditional = path.starts_with("/v1/tenants/{id}");
         for (method, operation) in operations(item) {
-            let planned = coverage::PLANNED.contains(&(method, path.as_str()));
+            // A plan changes nothing as it is.
+            let planned = method != "GET" && path != "/v1/plans";
             complete(operation, method != "GET", conditional, planned);
         }
     }
@@ -206,7 +206,14 @@ fn plannable(operation: &mut Operation) {
 
 /// An answer that is there already may also be a plan.
 fn also_a_plan(response: &mut RefOr<openapi::Response>) {
+    const JSON: &str = "application/json";
     let RefOr::T(response) = response else { return };
+    if !response.content.contains_key(JSON) {
+        let plan = RefOr::Ref(Ref::from_schema_name("PlanView"));
+        let content = ContentBuilder::new().schema(Some(plan)).build();
+        response.content.insert(JSON.to_owned(), content.into());
+        return;
+    }
     for content in response.content.values_mut() {
         let RefOr::T(content) = content else { continue };
         if let Some(schema) = content.schema.take() {

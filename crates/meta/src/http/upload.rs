@@ -49,7 +49,10 @@ impl FromRequest<Arc<Plane>> for Upload {
         let received = tokio::time::timeout(BODY_TIMEOUT, receive(plane, body))
             .await
             .map_err(|_| late())??;
-        let call = call.with_body(Bytes::copy_from_slice(received.sha256().as_bytes()));
+        let (sha256, bytes) = (received.sha256(), received.size());
+        let described = serde_json::json!({ "sha256": sha256, "bytes": bytes });
+        let body = Bytes::copy_from_slice(sha256.as_bytes());
+        let call = call.with_body(body).described(described);
         Ok(Self { call, received })
     }
 }

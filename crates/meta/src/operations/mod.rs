@@ -45,7 +45,7 @@ pub(crate) fn title<'a>(kind: &str, name: &'a str) -> &'a str {
         ("tenant.create", "files") => "lay out the files",
         ("tenant.undelete", "database") => "bring the database back",
         ("tenant.undelete", "files") => "bring the files back",
-        ("tenant.export", "write") => "write the archive",
+        ("tenant.export" | "tenant.clone", "write") => "write the archive",
         ("tenant.import" | "tenant.clone", "slot") => "take a slot",
         ("tenant.import" | "tenant.clone", "database") => "load the database",
         ("tenant.import" | "tenant.clone", "files") => "unpack the files",

@@ -8,11 +8,14 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 
 use aipress_api::LogLine;
+use aipress_api::PlanRun;
 use aipress_api::internal::IntentList;
 use aipress_api::internal::LoginTokenCreate;
 use aipress_api::internal::LogsAsked;
 use aipress_api::internal::LogsFound;
 use aipress_api::internal::ShardReport;
+use aipress_api::wp::NDJSON;
+use aipress_api::wp::WpCommand;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::listen::bind_unix;
 use aipress_kit::tasks;
@@ -29,6 +32,7 @@ use axum::Json;
 use axum::Router;
 use axum::extract::Path as UrlPath;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::routing::put;
 use bytes::Bytes;
@@ -62,6 +66,7 @@ struct Told {
     login_tokens: Vec<LoginTokenCreate>,
     lines: Vec<LogLine>,
     asked: Vec<LogsAsked>,
+    commands: Vec<WpCommand>,
     pushes: u32,
 }
 
@@ -84,6 +89,7 @@ impl FakeShard {
             login_tokens: Vec::new(),
             lines: Vec::new(),
             asked: Vec::new(),
+            commands: Vec::new(),
             pushes: 0,
         };
         let shard = Self {
@@ -97,6 +103,8 @@ impl FakeShard {
             .route("/v1/intents/{uid}", put(take_intent))
             .route("/v1/tenants/{uid}/login-token", post(take_login_token))
             .route("/v1/tenants/{uid}/logs", post(give_lines))
+            .route("/v1/tenants/{uid}/wp", post(run_command))
+            .route("/v1/tenants/{uid}/wp-plan", post(plan_command))
             .with_state(shard.clone());
         let listener = bind_unix(&shard.socket(), 0o600).unwrap();
         tasks::spawn(
@@ -138,6 +146,11 @@ impl FakeShard {
     /// What was asked of logs.
     pub(super) fn logs_asked(&self) -> Vec<LogsAsked> {
         self.told().asked.clone()
+    }
+
+    /// The commands that ran.
+    pub(super) fn commands(&self) -> Vec<WpCommand> {
+        self.told().commands.clone()
     }
 
     pub(super) fn pushes(&self) -> u32 {
@@ -266,6 +279,36 @@ async fn take_login_token(
     }
     told.login_tokens.push(body);
     StatusCode::NO_CONTENT
+}
+
+async fn plan_command(
+    State(shard): State<FakeShard>,
+    UrlPath(_uid): UrlPath<TenantUid>,
+    Json(command): Json<WpCommand>,
+) -> Json<PlanRun> {
+    Json(PlanRun {
+        command: command.args,
+        program: "agent".to_owned(),
+        shard: shard.id.to_string(),
+        slot: 1,
+        user: Some(70_111),
+        is_namespaced: true,
+        time_limit_seconds: u64::from(command.time_limit_seconds.unwrap_or(60)),
+        memory_bytes: 1024,
+        file_bytes: 1024,
+        processes: Some(96),
+    })
+}
+
+/// Says the arguments, then ends with 3.
+async fn run_command(
+    State(shard): State<FakeShard>,
+    UrlPath(_uid): UrlPath<TenantUid>,
+    Json(command): Json<WpCommand>,
+) -> impl IntoResponse {
+    let said = serde_json::json!({ "stream": "out", "data": command.args.join(" ") });
+    shard.told().commands.push(command);
+    ([("content-type", NDJSON)], format!("{said}\n\n{{\"exit\":3}}\n"))
 }
 
 /// Lines behind the one that was named, oldest first; their ids sort as texts.

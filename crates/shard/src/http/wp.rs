@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aipress_api::PlanRun;
 use aipress_api::wp::NDJSON;
 use aipress_api::wp::WpCommand;
 use aipress_api::wp::WpEnd;
@@ -93,6 +94,36 @@ pub(super) async fn run(
         Some((Ok::<_, Infallible>(bytes), follow))
     });
     ([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response()
+}
+
+/// What [`run`] would run, where, and within which limits; nothing is.
+pub(super) async fn plan(
+    State(plane): State<Arc<Plane>>,
+    Path(uid): Path<String>,
+    Json(body): Json<WpCommand>,
+) -> Response {
+    let call = match call_of(&plane, &uid, body) {
+        Ok(call) => call,
+        Err(refusal) => return *refusal,
+    };
+    let sandbox = plane.drivers.exec.sandbox(call.slot);
+    Json(PlanRun {
+        command: call.args,
+        program: match call.program {
+            Program::WpCli => "wp-cli",
+            Program::Agent => "agent",
+        }
+        .to_owned(),
+        shard: plane.config.id.to_string(),
+        slot: call.slot.number(),
+        user: sandbox.user,
+        is_namespaced: sandbox.is_namespaced,
+        time_limit_seconds: call.time_limit.as_secs(),
+        memory_bytes: sandbox.memory_bytes,
+        file_bytes: sandbox.file_bytes,
+        processes: sandbox.processes,
+    })
+    .into_response()
 }
 
 impl Follow {

@@ -161,6 +161,36 @@ impl Store {
         Ok(findings.into_iter().filter(|line| line != "ok").collect())
     }
 
+    /// Every row of every table but these, as text: for tests that prove that nothing changed.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    #[cfg(feature = "dump")]
+    pub async fn dump(&self, except: &[&str]) -> Result<Vec<String>> {
+        const TABLES: &str = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name";
+        let mut conn = self.reader().await?;
+        let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut *conn).await.db()?;
+        let mut rows = Vec::new();
+        for table in tables.iter().filter(|table| !except.contains(&table.as_str())) {
+            let columns: Vec<String> =
+                sqlx::query_scalar("SELECT name FROM pragma_table_info(?) ORDER BY cid")
+                    .bind(table)
+                    .fetch_all(&mut *conn)
+                    .await
+                    .db()?;
+            let quoted: Vec<String> = columns
+                .iter()
+                .map(|column| format!("'{column}=' || quote(\"{column}\")"))
+                .collect();
+            let text = format!("SELECT {} FROM \"{table}\"", quoted.join(" || ' ' || "));
+            let found: Vec<String> =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(text)).fetch_all(&mut *conn).await.db()?;
+            rows.extend(found.into_iter().map(|row| format!("{table}: {row}")));
+        }
+        rows.sort();
+        Ok(rows)
+    }
+
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         self.inner.readers.close().await;

@@ -21,11 +21,11 @@ pub(super) const DATA_BYTES: u64 = 768 * 1024 * 1024;
 /// What PHP allows itself; a command could raise it, up to [`DATA_BYTES`].
 const MEMORY_LIMIT: &str = "512M";
 /// Largest file that a command can write, in bytes.
-const FILE_BYTES: u64 = 1024 * 1024 * 1024;
+pub(super) const FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Open files.
 const OPEN_FILES: u32 = 256;
 /// Processes and threads of the slot's user: its php-fpm workers (32 at most) count, too.
-const PROCESSES: u32 = 96;
+pub(super) const PROCESSES: u32 = 96;
 /// Visitors come first.
 const NICE: &str = "10";
 /// Arguments in all, in bytes; below what the kernel takes (128 KiB for one).
@@ -43,6 +43,11 @@ pub(super) struct Line {
     pub(super) dir: PathBuf,
     /// Whether it is the first process of a PID namespace's parent.
     pub(super) is_namespaced: bool,
+}
+
+/// Whether commands have namespaces of their own.
+pub(super) fn is_namespaced(ids: &ShardIds) -> bool {
+    ids.is_isolated() && confine::is_available()
 }
 
 /// The line for a call.
@@ -68,7 +73,7 @@ pub(super) async fn of(
         (Program::WpCli, Some(archive)) => archive.clone(),
         (Program::WpCli, None) => return refuse("no wp-cli archive is configured"),
     };
-    let is_namespaced = ids.is_isolated() && confine::is_available();
+    let is_namespaced = is_namespaced(ids);
     let mut args = Vec::new();
     if is_namespaced {
         args.extend(words(&[

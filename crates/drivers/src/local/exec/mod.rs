@@ -32,6 +32,7 @@ use crate::exec::Exec;
 use crate::exec::ExecCall;
 use crate::exec::ExecChunk;
 use crate::exec::ExecExit;
+use crate::exec::Sandbox;
 use crate::exec::TIME_LIMIT_MAX;
 use crate::layout::ShardPaths;
 use crate::layout::Slot;
@@ -114,6 +115,17 @@ impl LocalExec {
 
 #[async_trait]
 impl Exec for LocalExec {
+    fn sandbox(&self, slot: Slot) -> Sandbox {
+        let is_isolated = self.ids.is_isolated();
+        Sandbox {
+            user: is_isolated.then(|| self.ids.slot(slot).uid),
+            is_namespaced: line::is_namespaced(&self.ids),
+            memory_bytes: line::DATA_BYTES,
+            file_bytes: line::FILE_BYTES,
+            processes: is_isolated.then_some(line::PROCESSES),
+        }
+    }
+
     async fn run(
         &self,
         call: ExecCall,

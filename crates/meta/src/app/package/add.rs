@@ -10,6 +10,7 @@ use aipress_types::AccountId;
 use aipress_types::PackageKind;
 
 use crate::app::package;
+use crate::app::plan::planner::Noted;
 use crate::app::scope::Answer;
 use crate::app::scope::Scope;
 use crate::change::Change;
@@ -54,7 +55,12 @@ pub(crate) async fn upload(
     let _turn = scope.plane.mirror.turn.lock().await;
     let mut change = Change::begin(&scope.plane).await?;
     let (new, record) = record(&mut change, &arrival, &received, described).await?;
-    placed(&scope.plane, &received).await?;
+    let noted = super::noted("package.add", &record, new);
+    let size = format!("the archive ({} bytes, SHA-256 {})", received.size(), received.sha256());
+    change.noted.push(Noted { not_kept: Some(size), ..noted });
+    if scope.dry_run.is_none() {
+        placed(&scope.plane, &received).await?;
+    }
     let view = package::view(&record, visible_accounts(caller).as_deref());
     let answer = Answer {
         status: if new { 201 } else { 200 },

@@ -6,8 +6,11 @@ use aipress_types::AccountId;
 use aipress_types::PackageKind;
 use aipress_types::PackageSource;
 use aipress_types::PackageSpec;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::app::package;
+use crate::app::plan::planner::Noted;
 use crate::app::scope::Answer;
 use crate::app::scope::Scope;
 use crate::change::Change;
@@ -43,6 +46,18 @@ pub(crate) async fn delete(scope: &Scope, sha256: &str) -> Result<Answer, ApiErr
         .map_err(|denied| denied.into_error("package", sha256))?;
     let uses = change.txn.package_uses(record.facts.kind, &record.facts.name).await?;
     refuse_used(&record, &uses, &taken)?;
+    let holders = |of: &[Option<AccountId>]| -> Vec<Value> {
+        of.iter()
+            .map(|account| account.map_or(Value::from("everybody"), |id| id.0.to_string().into()))
+            .collect()
+    };
+    let all: Vec<Option<AccountId>> = record.holders.iter().map(|holder| holder.account).collect();
+    let rest: Vec<Option<AccountId>> =
+        all.iter().copied().filter(|account| !taken.contains(account)).collect();
+    let before = json!({ "sha256": sha256, "holders": holders(&all) });
+    let after = (!rest.is_empty()).then(|| json!({ "sha256": sha256, "holders": holders(&rest) }));
+    let noted = super::noted("package.delete", &record, false);
+    change.noted.push(Noted { before: Some(before), after, ..noted });
     let mut left = 0;
     for account in taken {
         left = change.txn.package_take(sha256, account).await?;
@@ -57,7 +72,7 @@ pub(crate) async fn delete(scope: &Scope, sha256: &str) -> Result<Answer, ApiErr
         operation: None,
     };
     scope.commit(change, &answer).await?;
-    if left == 0 {
+    if left == 0 && scope.dry_run.is_none() {
         scope.plane.mirror.remove(sha256).await;
     }
     Ok(answer)

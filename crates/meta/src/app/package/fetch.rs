@@ -14,6 +14,7 @@ use aipress_types::PackageKind;
 use aipress_types::PackageSource;
 use aipress_types::PackageSpec;
 use aipress_types::package;
+use serde_json::Value;
 
 use crate::app::package as packages;
 use crate::app::package::add;
@@ -21,6 +22,7 @@ use crate::app::package::add::Arrival;
 use crate::app::package::resolve;
 use crate::app::package::resolve::Found;
 use crate::app::package::resolve::Wanted;
+use crate::app::plan::planner::Noted;
 use crate::app::scope::Answer;
 use crate::app::scope::Scope;
 use crate::change::Change;
@@ -97,6 +99,9 @@ pub(crate) async fn fetch(scope: &Scope, body: PackageFetch) -> Result<Answer, A
     let account = caller.account.id;
     let wanted =
         Wanted { account, kind: body.kind, name: body.name, version: body.version, source };
+    if scope.dry_run.is_some() {
+        return foresee(scope, &wanted).await;
+    }
     let record =
         match settle_for(&scope.plane, &wanted, caller_holds(scope), PERSON_PATIENCE).await? {
             Settled::Here(record) => record,
@@ -123,6 +128,37 @@ pub(crate) async fn fetch(scope: &Scope, body: PackageFetch) -> Result<Answer, A
         tenant: None,
         operation: None,
     };
+    scope.commit(change, &answer).await?;
+    Ok(answer)
+}
+
+/// Says what [`fetch`] would do. The network is not asked.
+async fn foresee(scope: &Scope, wanted: &Wanted) -> Result<Answer, ApiError> {
+    let Wanted { kind, name, version, source, .. } = wanted;
+    let which = version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
+    let mut noted = Noted {
+        action: "package.fetch".to_owned(),
+        kind: "package",
+        name: format!("{kind} {name}{which}"),
+        ..Noted::default()
+    };
+    match resolve::look(&scope.plane, wanted).await? {
+        Found::Here(record) => noted = packages::noted("package.fetch", &record, false),
+        Found::Nowhere(detail) => return Err(ApiError::new(&codes::PACKAGE_REFUSED, detail)),
+        Found::Fetch(_, held) => {
+            let from = match source {
+                PackageSource::Url { url, .. } => url.as_str(),
+                _ => ORIGIN_DIRECTORY,
+            };
+            let newest = version.as_deref().unwrap_or("the newest");
+            noted.after = Some(serde_json::json!({ "version": newest, "from": from }));
+            noted.before = held.map(|held| serde_json::json!({ "version": held.facts.version }));
+        }
+    }
+    let mut change = Change::begin(&scope.plane).await?;
+    change.noted.push(noted);
+    let answer =
+        Answer { status: 200, body: Value::Null, shown_once: None, tenant: None, operation: None };
     scope.commit(change, &answer).await?;
     Ok(answer)
 }

@@ -14,6 +14,7 @@ use aipress_store::StoreError;
 use aipress_types::AccountId;
 use serde_json::Value;
 
+use crate::app::plan::planner::Noted;
 use crate::change::Change;
 use crate::change::Origin;
 use crate::plane::Plane;
@@ -96,6 +97,25 @@ async fn note(
     });
     let name = format!("{} {} {}", facts.kind, facts.name, facts.version);
     change.note_package(origin, action, (&facts.sha256, &name), account, data).await
+}
+
+/// What a plan tells of an archive that comes; of one that is there already, that nothing changes.
+fn noted(action: &str, record: &PackageRecord, is_new: bool) -> Noted {
+    let facts = &record.facts;
+    let after = is_new.then(|| {
+        serde_json::json!({
+            "sha256": facts.sha256,
+            "version": facts.version,
+            "bytes": facts.size,
+        })
+    });
+    Noted {
+        action: action.to_owned(),
+        kind: "package",
+        name: format!("{} {} {}", facts.kind, facts.name, facts.version),
+        after,
+        ..Noted::default()
+    }
 }
 
 fn encoded(view: &PackageView) -> Result<Value, ApiError> {

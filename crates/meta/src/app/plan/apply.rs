@@ -44,11 +44,12 @@ pub(crate) async fn find(
 /// Applies the plan of this hash.
 pub(crate) async fn apply(scope: &Arc<Scope>, id: &str) -> Result<Answer, ApiError> {
     let record = find(&scope.plane, &scope.caller, Action::PlanApply, id).await?;
-    let planned = plan::view(&record)?;
-    let mut results = Vec::new();
+    let planned = plan::view(&scope.plane, &record)?;
+    check_whole(&planned)?;
+    let (mut results, mut kept) = (Vec::new(), Vec::new());
     for attempt in 1..=TRIES {
         let etags = still_holds(scope, &record, &planned).await?;
-        results = send(scope, &planned.items, &etags).await?;
+        (results, kept) = send(scope, &planned.items, &etags).await?;
         let moved = results.len() == 1
             && results.first().is_some_and(|only: &PlanResult| only.status == 412);
         if !moved || attempt == TRIES {
@@ -65,11 +66,41 @@ pub(crate) async fn apply(scope: &Arc<Scope>, id: &str) -> Result<Answer, ApiErr
         return Err(ApiError::of_body(&only.body));
     }
     let status = if results.iter().any(|result| result.status == 202) { 202 } else { 200 };
-    let body = serde_json::to_value(PlanApplied { hash: planned.hash, complete, results })
-        .map_err(|error| ApiError::internal("encode results", &error))?;
-    let answer = Answer { status, body, shown_once: None, tenant: None, operation: None };
+    let hash = planned.hash;
+    let encode = |results: Vec<PlanResult>| {
+        serde_json::to_value(PlanApplied { hash: hash.clone(), complete, results })
+            .map_err(|error| ApiError::internal("encode results", &error))
+    };
+    let shown_once = if kept == results { None } else { Some(encode(results)?) };
+    let answer = Answer { status, body: encode(kept)?, shown_once, tenant: None, operation: None };
     scope.commit(Change::begin(&scope.plane).await?, &answer).await?;
     Ok(answer)
+}
+
+/// Whether the plan of this hash could be applied now: the plan, or the refusal with the new one.
+pub(crate) async fn look(scope: &Arc<Scope>, id: &str) -> Result<Answer, ApiError> {
+    let record = find(&scope.plane, &scope.caller, Action::PlanApply, id).await?;
+    let planned = plan::view(&scope.plane, &record)?;
+    check_whole(&planned)?;
+    still_holds(scope, &record, &planned).await?;
+    let body =
+        serde_json::to_value(planned).map_err(|error| ApiError::internal("encode plan", &error))?;
+    let answer = Answer { status: 200, body, shown_once: None, tenant: None, operation: None };
+    scope.commit(Change::begin(&scope.plane).await?, &answer).await?;
+    Ok(answer)
+}
+
+/// Refuses a plan whose requests are not all in it.
+fn check_whole(planned: &PlanView) -> Result<(), ApiError> {
+    let Some((item, what)) =
+        planned.items.iter().find_map(|item| Some((item, item.not_kept.as_ref()?)))
+    else {
+        return Ok(());
+    };
+    Err(ApiError::new(
+        &codes::PLAN_NOT_WHOLE,
+        format!("it does not keep {what}: send the request itself, {} {}", item.method, item.path),
+    ))
 }
 
 /// The etags to send the items under, if planning again brings the same plan; otherwise the
@@ -95,7 +126,8 @@ async fn still_holds(
     }
     let mut change = Change::begin(&scope.plane).await?;
     let now = change.now;
-    let fresh = plan::record(&scope.origin.actor, scope.caller.account.id, &items, now)?;
+    let fresh =
+        plan::record(&scope.plane, &scope.origin.actor, scope.caller.account.id, &items, now)?;
     let over = record.expires_at <= now;
     if fresh.id == record.id && !over {
         return Ok(etags);
@@ -113,7 +145,8 @@ async fn still_holds(
             "what it was made from has changed: read the new plan, then apply that",
         )
     };
-    Err(ApiError::new(code, format!("{detail} ({})", fresh.id)).with_plan(plan::view(&fresh)?))
+    Err(ApiError::new(code, format!("{detail} ({})", fresh.id))
+        .with_plan(plan::view(&scope.plane, &fresh)?))
 }
 
 /// Plans one item anew; and the etag of what it is about.
@@ -137,12 +170,13 @@ pub(crate) async fn plan_again(
     Ok((plan.items, done.etag))
 }
 
+/// The answers; and the same without what is shown but once.
 async fn send(
     scope: &Arc<Scope>,
     items: &[PlanItem],
     etags: &[Option<String>],
-) -> Result<Vec<PlanResult>, ApiError> {
-    let mut results: Vec<PlanResult> = Vec::new();
+) -> Result<(Vec<PlanResult>, Vec<PlanResult>), ApiError> {
+    let (mut results, mut kept): (Vec<PlanResult>, Vec<PlanResult>) = (Vec::new(), Vec::new());
     for (item, etag) in items.iter().zip(etags) {
         let inner = Inner {
             method: &item.method,
@@ -152,13 +186,15 @@ async fn send(
             if_match: etag.as_deref(),
         };
         let done = dispatch::send(scope, inner).await?;
-        let refused = done.status >= 400;
-        results.push(PlanResult { status: done.status, body: done.body });
-        if refused {
+        let status = done.status;
+        let again = done.kept.unwrap_or_else(|| done.body.clone());
+        kept.push(PlanResult { status, body: again });
+        results.push(PlanResult { status, body: done.body });
+        if status >= 400 {
             break;
         }
     }
-    Ok(results)
+    Ok((results, kept))
 }
 
 /// An item for a request that was not planned yet.
@@ -174,6 +210,8 @@ pub(crate) fn unplanned(method: &str, path: &str, body: Value) -> PlanItem {
         changes: Vec::new(),
         may_break: Vec::new(),
         undo: String::new(),
+        runs: None,
+        not_kept: None,
         made_from: Value::Null,
     }
 }

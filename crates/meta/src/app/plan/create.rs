@@ -35,9 +35,15 @@ pub(crate) async fn create(scope: &Arc<Scope>, body: PlanCreate) -> Result<Answe
         return Err(ApiError::fields(errors));
     }
     let mut change = Change::begin(&scope.plane).await?;
-    let plan = plan::record(&scope.origin.actor, scope.caller.account.id, &items, change.now)?;
+    let plan = plan::record(
+        &scope.plane,
+        &scope.origin.actor,
+        scope.caller.account.id,
+        &items,
+        change.now,
+    )?;
     plan::keep(&mut change, &plan).await?;
-    let body = serde_json::to_value(plan::view(&plan)?)
+    let body = serde_json::to_value(plan::view(&scope.plane, &plan)?)
         .map_err(|error| ApiError::internal("encode plan", &error))?;
     let answer = Answer { status: 200, body, shown_once: None, tenant: None, operation: None };
     scope.commit(change, &answer).await?;

@@ -1,9 +1,12 @@
 //! The words of a plan: what is done, what may break, how it is undone. Pure. An action that is not
 //! here has no plan.
 
+mod beside;
+
 use aipress_api::PlanChange;
 use serde_json::Value;
 
+use crate::app::plan::planner::Noted;
 use crate::operations::ACCEPT;
 use crate::operations::ROUTE;
 use crate::operations::title;
@@ -24,8 +27,14 @@ const SUSPENDED: &[&str] = &["slot", "core", "database", "cache", "files", "susp
 /// Towards one that is not there.
 const REMOVED: &[&str] = &["unroute", "workers", "files", "database", "cache", "slot"];
 
-/// The words for `action` on what is called `name`.
-pub(crate) fn words(action: &str, name: &str, changes: &[PlanChange]) -> Option<Words> {
+/// Towards a site that is made of an archive.
+const UNPACKED: &[&str] = &["slot", "core", "cache", "files", "database", "serving"];
+/// Towards one that is made of another.
+const COPIED: &[&str] = &["write", "slot", "core", "cache", "files", "database", "serving"];
+
+/// The words for what was noted.
+pub(crate) fn words(noted: &Noted, changes: &[PlanChange]) -> Option<Words> {
+    let (action, name) = (noted.action.as_str(), noted.name.as_str());
     let made = |summary: String, steps: &[&str], may_break: &[&str], undo: String| {
         let titles = [ACCEPT].iter().chain(steps).chain(&[ROUTE]);
         Some(Words {
@@ -78,8 +87,20 @@ pub(crate) fn words(action: &str, name: &str, changes: &[PlanChange]) -> Option<
             &["everything of the site is gone", "its name is free for others"],
             "it can't be undone".to_owned(),
         ),
+        "tenant.clone" => made(
+            format!("make the site `{name}` of a copy of another"),
+            COPIED,
+            &["the site that is copied is read; its visitors may wait a little longer"],
+            format!("`aipress tenant delete {name}`, then `aipress tenant erase {name}`"),
+        ),
+        "tenant.import" => made(
+            format!("make the site `{name}` of the archive"),
+            UNPACKED,
+            &[],
+            format!("`aipress tenant delete {name}`, then `aipress tenant erase {name}`"),
+        ),
         "shard.update" => Some(shard(name, changes)),
-        _ => None,
+        _ => beside::words(noted, changes),
     }
 }
 
@@ -151,7 +172,7 @@ fn risk(change: &PlanChange) -> Option<String> {
 }
 
 /// The change back, in words.
-fn undo(changes: &[PlanChange]) -> String {
+pub(super) fn undo(changes: &[PlanChange]) -> String {
     let back: Vec<String> = changes
         .iter()
         .map(|change| match &change.before {
@@ -199,9 +220,13 @@ mod tests {
             "tenant.delete",
             "tenant.undelete",
             "tenant.erase",
+            "tenant.clone",
+            "tenant.import",
             "shard.update",
         ] {
-            let words = words(action, "bakery", &[]).unwrap();
+            let noted =
+                Noted { action: action.to_owned(), name: "bakery".to_owned(), ..Noted::default() };
+            let words = words(&noted, &[]).unwrap();
             assert!(!words.undo.is_empty() && !words.summary.is_empty(), "{action}");
         }
     }
@@ -213,7 +238,8 @@ mod tests {
             before: None,
             after: Some("1".into()),
         };
-        let words = words("tenant.update", "bakery", &[change]).unwrap();
+        let noted = Noted { action: "tenant.update".to_owned(), ..Noted::default() };
+        let words = words(&noted, &[change]).unwrap();
         assert_eq!(words.steps.len(), 1);
         assert_eq!(words.undo, "set /metadata/labels/a away");
     }

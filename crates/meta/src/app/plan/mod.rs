@@ -3,7 +3,6 @@
 //! is applied by planning again: only when the same content comes out is the request itself sent.
 
 pub(crate) mod apply;
-pub(crate) mod coverage;
 pub(crate) mod create;
 pub(crate) mod describe;
 pub(crate) mod planner;
@@ -12,6 +11,8 @@ use aipress_api::PlanItem;
 use aipress_api::PlanView;
 use aipress_store::PlanRecord;
 use aipress_types::AccountId;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use serde_json::json;
 use sha2::Digest;
@@ -20,6 +21,7 @@ use time::Duration;
 use time::OffsetDateTime;
 
 use crate::change::Change;
+use crate::plane::Plane;
 use crate::problem::ApiError;
 
 /// How long a plan can be applied: long enough to read it, short enough that nobody forgot it.
@@ -27,8 +29,9 @@ pub(crate) const LIFE: Duration = Duration::minutes(15);
 /// Changes of one plan at most.
 pub(crate) const ITEMS_MAX: usize = 100;
 
-/// The plan of these changes as `actor` asked for it.
+/// The plan of these changes as `actor` asked for it; sealed, since requests may have secrets.
 pub(crate) fn record(
+    plane: &Plane,
     actor: &str,
     account: AccountId,
     items: &[PlanItem],
@@ -36,11 +39,16 @@ pub(crate) fn record(
 ) -> Result<PlanRecord, ApiError> {
     let body =
         serde_json::to_value(items).map_err(|error| ApiError::internal("encode plan", &error))?;
+    let id = hash(actor, &body);
+    let sealed = plane
+        .sealer
+        .seal(&place(&id), body.to_string().as_bytes())
+        .map_err(|error| ApiError::internal("seal plan", &error))?;
     Ok(PlanRecord {
-        id: hash(actor, &body),
+        id,
         account: Some(account),
         actor: actor.to_owned(),
-        body,
+        body: Value::String(BASE64_STANDARD.encode(sealed)),
         created_at: now,
         expires_at: now + LIFE,
     })
@@ -52,16 +60,28 @@ pub(crate) async fn keep(change: &mut Change<'_>, plan: &PlanRecord) -> Result<(
 }
 
 /// A plan on the wire.
-pub(crate) fn view(plan: &PlanRecord) -> Result<PlanView, ApiError> {
-    let items: Vec<PlanItem> = serde_json::from_value(plan.body.clone())
+pub(crate) fn view(plane: &Plane, plan: &PlanRecord) -> Result<PlanView, ApiError> {
+    let sealed = BASE64_STANDARD
+        .decode(plan.body.as_str().unwrap_or_default())
         .map_err(|error| ApiError::internal("decode plan", &error))?;
+    let body = plane
+        .sealer
+        .open(&place(&plan.id), &sealed)
+        .map_err(|error| ApiError::internal("open plan", &error))?;
+    let items: Vec<PlanItem> =
+        serde_json::from_slice(&body).map_err(|error| ApiError::internal("decode plan", &error))?;
     Ok(PlanView {
         hash: plan.id.clone(),
-        changes_nothing: items.iter().all(|item| item.changes.is_empty()),
+        changes_nothing: items.iter().all(|item| item.changes.is_empty() && item.runs.is_none()),
         items,
         created_at: plan.created_at,
         expires_at: plan.expires_at,
     })
+}
+
+/// What a sealed plan is bound to.
+fn place(id: &str) -> String {
+    format!("plans/{id}")
 }
 
 /// SHA-256 over the canonical form: no spaces, names sorted. Whose plan it is belongs to it, so

@@ -2,6 +2,7 @@
 
 use aipress_api::PlanChange;
 use aipress_api::PlanItem;
+use aipress_api::PlanRun;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -15,8 +16,8 @@ pub(crate) struct Request {
     pub(crate) body: Value,
 }
 
-/// What a change noted for the audit log.
-#[derive(Debug, Clone, PartialEq)]
+/// What a change noted for the audit log, or for its plan alone.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Noted {
     /// Such as `tenant.update`.
     pub(crate) action: String,
@@ -25,6 +26,12 @@ pub(crate) struct Noted {
     pub(crate) name: String,
     pub(crate) before: Option<Value>,
     pub(crate) after: Option<Value>,
+    /// What it was made from, where `before` does not say it.
+    pub(crate) made_from: Option<Value>,
+    /// What it would run in a site.
+    pub(crate) runs: Option<PlanRun>,
+    /// What of the request a plan does not keep.
+    pub(crate) not_kept: Option<String>,
 }
 
 /// Fields that say where something is on its way, not what it is asked to be; and those that are
@@ -33,26 +40,46 @@ const VOLATILE: &[&str] = &[
     "createdAt",
     "deletedAt",
     "etag",
+    "expiresAt",
+    "failingSince",
     "generation",
+    "id",
     "message",
     "observedGeneration",
     "placementEpoch",
-    "shard",
+    "previousSecretUntil",
     "slot",
-    "state",
     "uid",
     "updatedAt",
     "wordpressVersion",
 ];
+/// The same of a tenant: where it is, and how far.
+const OBSERVED: &[&str] = &["shard", "state"];
 /// Fields that tell one state from another.
-const STATE: &[&str] = &["uid", "generation", "desired", "state", "metadata", "schedulability"];
+const STATE: &[&str] = &[
+    "uid",
+    "id",
+    "sha256",
+    "generation",
+    "desired",
+    "state",
+    "metadata",
+    "schedulability",
+    "url",
+    "kinds",
+    "description",
+    "previousSecretUntil",
+    "bytes",
+    "holders",
+];
 
 /// One item of a plan; `None` when what was noted can't be described.
 pub(crate) fn item(request: Request, noted: &Noted) -> Option<PlanItem> {
     let mut changes = Vec::new();
-    let (before, after) = (settled(noted.before.as_ref()), settled(noted.after.as_ref()));
+    let (before, after) =
+        (settled(noted, noted.before.as_ref()), settled(noted, noted.after.as_ref()));
     differences(before.as_ref(), after.as_ref(), String::new(), &mut changes);
-    let words = describe::words(&noted.action, &noted.name, &changes)?;
+    let words = describe::words(noted, &changes)?;
     Some(PlanItem {
         method: request.method,
         path: request.path,
@@ -64,19 +91,29 @@ pub(crate) fn item(request: Request, noted: &Noted) -> Option<PlanItem> {
         changes,
         may_break: words.may_break,
         undo: words.undo,
-        made_from: made_from(noted.before.as_ref()),
+        runs: noted.runs.clone(),
+        not_kept: noted.not_kept.clone(),
+        made_from: noted.made_from.clone().unwrap_or_else(|| made_from(noted.before.as_ref())),
     })
 }
 
 /// Without what is volatile.
-fn settled(seen: Option<&Value>) -> Option<Value> {
+fn settled(noted: &Noted, seen: Option<&Value>) -> Option<Value> {
     let fields = seen?.as_object()?;
-    let kept = fields.iter().filter(|(name, _)| !VOLATILE.contains(&name.as_str()));
+    let is_volatile = |name: &str| {
+        VOLATILE.contains(&name) || (noted.kind == "tenant" && OBSERVED.contains(&name))
+    };
+    let kept = fields.iter().filter(|(name, _)| !is_volatile(name));
     Some(Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect()))
 }
 
 fn made_from(before: Option<&Value>) -> Value {
-    let Some(fields) = before.and_then(Value::as_object) else { return Value::Null };
+    before.map_or(Value::Null, state_of)
+}
+
+/// What of a view tells one state from another.
+pub(crate) fn state_of(view: &Value) -> Value {
+    let Some(fields) = view.as_object() else { return Value::Null };
     let kept =
         STATE.iter().filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone())));
     Value::Object(kept.collect())
@@ -89,6 +126,9 @@ fn differences(
     at: String,
     into: &mut Vec<PlanChange>,
 ) {
+    // What is null is not there: a plan that was kept has no other form for it.
+    let there = |value: &&Value| !value.is_null();
+    let (before, after) = (before.filter(there), after.filter(there));
     if before == after {
         return;
     }
@@ -121,6 +161,7 @@ mod tests {
             name: "bakery".to_owned(),
             before: Some(before).filter(|value| !value.is_null()),
             after: Some(after).filter(|value| !value.is_null()),
+            ..Noted::default()
         }
     }
 

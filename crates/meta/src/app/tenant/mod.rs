@@ -58,6 +58,16 @@ pub(crate) fn audited(tenant: &TenantRecord, sites: &SiteUrls) -> Option<Value> 
     serde_json::to_value(view(tenant, sites)).ok()
 }
 
+/// What a plan about it was made from, where the plan does not show it before and after.
+pub(crate) fn made_from(tenant: &TenantRecord) -> Option<Value> {
+    Some(serde_json::json!({
+        "uid": tenant.uid,
+        "generation": tenant.generation,
+        "state": tenant.state,
+        "desired": tenant.desired,
+    }))
+}
+
 /// What `{id}` of a path means: a uid, or the name of a tenant that is not erased. `None` when no
 /// tenant can be called so.
 pub(crate) fn reference(id: &str) -> Option<TenantRef> {

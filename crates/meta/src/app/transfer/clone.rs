@@ -36,6 +36,9 @@ pub(crate) async fn clone(scope: &Scope, id: &str, body: CloneCreate) -> Result<
     let export = export::record(&mut change, &scope.origin.actor, &source, None).await?;
     let (made, operation) =
         create::record(scope, &mut change, name, account, checked, CLONE).await?;
+    if let Some(noted) = change.noted.last_mut() {
+        noted.made_from = tenant::made_from(&source);
+    }
     let version = source.observed.as_ref().and_then(|seen| seen.wordpress_version.clone());
     let import = ImportRecord {
         id: Uuid::new_v4(),

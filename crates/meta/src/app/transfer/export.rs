@@ -65,6 +65,11 @@ pub(crate) async fn begin(scope: &Scope, id: &str) -> Result<Answer, ApiError> {
     let export = record(&mut change, &scope.origin.actor, &site, Some(operation)).await?;
     let note = Note { action: EXPORT, before: None, after: None };
     change.note_tenant(&scope.origin, &site, note).await?;
+    if let Some(noted) = change.noted.last_mut() {
+        let archive = serde_json::json!({ "of": site.name, "keptHours": KEPT.whole_hours() });
+        noted.after = Some(serde_json::json!({ "export": archive }));
+        noted.made_from = tenant::made_from(&site);
+    }
     let Some(operation) = change.txn.operation_fetch(operation).await? else {
         return Err(ApiError::internal("operation", &std::io::Error::other("is not there")));
     };

@@ -23,6 +23,7 @@ use sha2::Sha256;
 use time::Duration;
 use uuid::Uuid;
 
+use crate::app::plan::planner::Noted;
 use crate::app::scope::Answer;
 use crate::app::scope::Scope;
 use crate::app::tenant;
@@ -95,6 +96,10 @@ pub(crate) async fn announce(scope: &Scope, body: ImportCreate) -> Result<Answer
         expires_at: change.now + KEPT,
     };
     change.txn.import_put(&import).await?;
+    change.noted.push(Noted {
+        after: Some(serde_json::json!({ "import": { "name": import.name, "spec": import.spec } })),
+        ..noted("import.create", &import)
+    });
     let answer = answer(plane, 201, &import)?;
     scope.commit(change, &answer).await?;
     Ok(answer)
@@ -134,6 +139,9 @@ pub(crate) async fn remove(scope: &Scope, id: &str) -> Result<Answer, ApiError> 
     check_uploading(&import)?;
     let mut change = Change::begin(&scope.plane).await?;
     change.txn.import_remove(import.id).await?;
+    let bytes = scope.plane.spool.size(import.id).unwrap_or(0);
+    let before = serde_json::json!({ "id": import.id, "name": import.name, "bytes": bytes });
+    change.noted.push(Noted { before: Some(before), ..noted("import.delete", &import) });
     let answer = answer(&scope.plane, 200, &import)?;
     scope.commit(change, &answer).await?;
     if scope.dry_run.is_some() {
@@ -142,6 +150,15 @@ pub(crate) async fn remove(scope: &Scope, id: &str) -> Result<Answer, ApiError> 
     let removed = scope.plane.spool.remove(import.id);
     removed.map_err(|error| ApiError::internal("remove upload", &error))?;
     Ok(answer)
+}
+
+/// What a plan tells of an import.
+pub(crate) fn noted(action: &str, import: &ImportRecord) -> Noted {
+    let name = match action {
+        "import.create" => import.name.clone(),
+        _ => import.id.to_string(),
+    };
+    Noted { action: action.to_owned(), kind: "import", name, ..Noted::default() }
 }
 
 /// Refuses what is no longer an upload.
@@ -183,10 +200,17 @@ pub(crate) async fn complete(
         ));
     }
     import.wordpress_version.clone_from(&looked.report.wordpress_version);
-    import.report = serde_json::to_value(&looked.report).ok();
+    let report = serde_json::to_value(&looked.report).ok();
+    let known = std::mem::replace(&mut import.report, report);
     if body.check_only {
         let mut change = Change::begin(plane).await?;
         change.txn.import_put(&import).await?;
+        change.noted.push(Noted {
+            before: Some(serde_json::json!({ "report": known })),
+            after: Some(serde_json::json!({ "report": import.report })),
+            made_from: Some(serde_json::json!({ "id": import.id, "sha256": looked.sha256 })),
+            ..noted("import.check", &import)
+        });
         let answer = answer(plane, 200, &import)?;
         scope.commit(change, &answer).await?;
         return Ok(answer);
@@ -202,6 +226,9 @@ pub(crate) async fn complete(
     let mut change = Change::begin(plane).await?;
     let (made, operation) =
         create::record(scope, &mut change, name, account, checked, IMPORT).await?;
+    if let Some(noted) = change.noted.last_mut() {
+        noted.made_from = Some(serde_json::json!({ "id": import.id, "sha256": looked.sha256 }));
+    }
     import.state = ImportState::Building;
     (import.tenant, import.operation) = (Some(made.uid), Some(operation));
     change.txn.import_put(&import).await?;

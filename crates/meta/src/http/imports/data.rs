@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aipress_api::paths;
 use aipress_store::ImportRecord;
 use axum::body::Body;
 use axum::extract::Path;
@@ -14,10 +15,16 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
 use http_body_util::BodyExt;
+use serde_json::Value;
+use serde_json::json;
 
+use crate::app::plan::planner::Noted;
+use crate::app::plan::planner::Request;
 use crate::app::transfer::import;
 use crate::app::transfer::spool::ARCHIVE_MAX;
 use crate::codes;
+use crate::http::dry_run;
+use crate::http::query::Params;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -51,6 +58,7 @@ pub(crate) async fn append(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
+    params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
     let found = import::find(&plane, &caller, &id).await?;
@@ -65,6 +73,7 @@ pub(crate) async fn append(
     let Some(_turn) = plane.spool.turn(found.id) else {
         return Err(ApiError::new(&codes::INVALID_STATE, "somebody uploads to it right now"));
     };
+    let is_dry_run = dry_run::is_asked(&params)?;
     let here = size(&plane, &found)?;
     if here != told {
         let detail = format!("{here} bytes are there: go on from them");
@@ -72,11 +81,49 @@ pub(crate) async fn append(
             ApiError::new(&codes::INVALID_STATE, detail).with_header(OFFSET, &here.to_string())
         );
     }
+    if is_dry_run {
+        let length = drain_counted(body).await;
+        return foreseen(&plane, &caller, &found, here, length).await;
+    }
     write(&plane, &found, here, body).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().insert(OFFSET, HeaderValue::from(size(&plane, &found)?));
     Ok(response)
+}
+
+/// The plan of a piece of so many bytes.
+async fn foreseen(
+    plane: &Arc<Plane>,
+    caller: &Caller,
+    import: &ImportRecord,
+    here: u64,
+    length: u64,
+) -> Result<Response, ApiError> {
+    let request = Request {
+        method: "PATCH".to_owned(),
+        path: format!("{}/{}/data", paths::IMPORTS, import.id),
+        body: Value::Null,
+    };
+    let noted = Noted {
+        before: Some(json!({ "id": import.id, "bytes": here })),
+        after: Some(json!({ "id": import.id, "bytes": here.saturating_add(length) })),
+        not_kept: Some(format!("the piece ({length} bytes)")),
+        ..import::noted("import.data", import)
+    };
+    dry_run::answer(plane, caller, request, &noted).await
+}
+
+/// Bytes of a piece that is not kept.
+async fn drain_counted(mut body: Body) -> u64 {
+    let mut length = 0;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(IDLE, body.frame()).await {
+        length += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if length > ARCHIVE_MAX {
+            break;
+        }
+    }
+    length
 }
 
 fn size(plane: &Plane, import: &ImportRecord) -> Result<u64, ApiError> {

@@ -22,6 +22,8 @@ use crate::http::json;
     request_body = PlanCreate,
     responses((status = 200, description = "The plan", body = PlanView))
 )]
-pub(crate) async fn create(call: Call) -> Response {
+pub(crate) async fn create(mut call: Call) -> Response {
+    // A plan changes nothing as it is.
+    call.take_dry_run();
     call.once(|scope, body| async move { create::create(&scope, json::decode(&body)?).await }).await
 }

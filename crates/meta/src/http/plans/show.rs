@@ -31,5 +31,5 @@ pub(crate) async fn show(
     Path(hash): Path<String>,
 ) -> Result<Response, ApiError> {
     let found = plan::apply::find(&plane, &caller, Action::PlanRead, &hash).await?;
-    reply::ok(&plan::view(&found)?)
+    reply::ok(&plan::view(&plane, &found)?)
 }

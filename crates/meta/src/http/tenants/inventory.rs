@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use aipress_api::inventory::InventoryView;
+use aipress_api::paths;
 use axum::body::Body;
 use axum::extract::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::app;
+use crate::app::plan::planner::Request;
 use crate::change::Origin;
 use crate::http::call;
+use crate::http::dry_run;
 use crate::http::envelope::RequestId;
 use crate::http::json;
 use crate::http::query::Params;
 use crate::http::reply;
-use crate::http::tenants::wp::no_dry_run;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -60,8 +63,14 @@ pub(crate) async fn refresh(
     params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
-    no_dry_run(&params)?;
+    let is_dry_run = dry_run::is_asked(&params)?;
     json::decode_nothing(&call::read(body).await?)?;
+    if is_dry_run {
+        let noted = app::inventory::foresee(&plane, &caller, &id).await?;
+        let path = format!("{}/{id}/inventory/refresh", paths::TENANTS);
+        let request = Request { method: "POST".to_owned(), path, body: Value::Null };
+        return dry_run::answer(&plane, &caller, request, &noted).await;
+    }
     let origin =
         Origin { actor: caller.actor(), request_id: request_id.map(|Extension(RequestId(id))| id) };
     reply::ok(&app::inventory::refresh(&plane, &caller, &origin, &id).await?)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aipress_api::paths;
 use aipress_api::wp::NDJSON;
 use aipress_api::wp::WpCommand;
 use aipress_api::wp::WpLine;
@@ -15,12 +16,13 @@ use futures_util::StreamExt;
 use http::header;
 
 use crate::app;
+use crate::app::plan::planner::Request;
 use crate::change::Origin;
 use crate::http::call;
+use crate::http::dry_run;
 use crate::http::envelope::RequestId;
 use crate::http::json;
 use crate::http::query::Params;
-use crate::http::query::invalid;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -31,7 +33,8 @@ use crate::problem::ApiError;
 /// platform's own agent, which knows the everyday commands (`help` lists them). The answer is
 /// streamed, a JSON object a line: pieces of output as they come, and how it ended at last. Empty
 /// lines only say that it still runs. Whoever ends the request ends the command. Not idempotent:
-/// an `Idempotency-Key` changes nothing.
+/// an `Idempotency-Key` changes nothing. With `dryRun=true` nothing runs: the plan says what would,
+/// where, and within which limits.
 #[utoipa::path(
     post,
     path = "/v1/tenants/{id}/wp",
@@ -52,9 +55,15 @@ pub(crate) async fn wp(
     params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
-    no_dry_run(&params)?;
+    let is_dry_run = dry_run::is_asked(&params)?;
     let body = call::read(body).await?;
     let command: WpCommand = json::decode(&body)?;
+    if is_dry_run {
+        let noted = app::wp::foresee(&plane, &caller, &id, &command).await?;
+        let (method, path) = ("POST".to_owned(), format!("{}/{id}/wp", paths::TENANTS));
+        let request = Request { method, path, body: json::parse(&body)? };
+        return dry_run::answer(&plane, &caller, request, &noted).await;
+    }
     let permit = plane.streams.open(&caller)?;
     let origin =
         Origin { actor: caller.actor(), request_id: request_id.map(|Extension(RequestId(id))| id) };
@@ -68,12 +77,4 @@ pub(crate) async fn wp(
     // Tells nginx and the like not to collect the stream.
     response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     Ok(response)
-}
-
-/// Nobody knows what a command would do: it is refused rather than run.
-pub(super) fn no_dry_run(params: &Params) -> Result<(), ApiError> {
-    match params.one("dryRun")? {
-        None | Some("false") => Ok(()),
-        Some(_) => Err(invalid("there is no dry run of this: leave `dryRun` out")),
-    }
 }
