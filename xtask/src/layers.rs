@@ -12,7 +12,7 @@ use crate::tree::{cargo, output};
 const LAYERS: &[&[&str]] = &[
     &["types"],
     &["api", "archive", "cores", "flow", "kit", "packages", "supervise"],
-    &["drivers", "logs", "runtime", "store"],
+    &["drivers", "logs", "mirror", "runtime", "store"],
     &["feed"],
     &["edge", "meta", "shard"],
     &["aipress", "bench", "testkit"],

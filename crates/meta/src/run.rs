@@ -18,10 +18,10 @@ use crate::config::MetaConfig;
 use crate::error::MetaError;
 use crate::http;
 use crate::http::internal::RoleTokens;
-use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::reconcilers;
+use aipress_mirror::Mirror;
 
 /// Runs meta until `lifecycle` ends it.
 ///

@@ -15,11 +15,11 @@ use http_body_util::BodyExt;
 use crate::codes;
 use crate::http::call::Call;
 use crate::http::call::drain;
-use crate::mirror::incoming::Incoming;
-use crate::mirror::incoming::IncomingError;
-use crate::mirror::incoming::Received;
 use crate::plane::Plane;
 use crate::problem::ApiError;
+use aipress_mirror::Incoming;
+use aipress_mirror::IncomingError;
+use aipress_mirror::Received;
 
 /// Between two pieces of a body.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -23,7 +23,7 @@ use super::harness::Meta;
 use super::harness::role_request;
 use super::harness::send;
 use super::harness::with_json;
-use crate::mirror::ARCHIVE_MAX;
+use aipress_mirror::ARCHIVE_MAX;
 
 fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
@@ -422,7 +422,7 @@ async fn an_address_gives_what_its_checksum_says_or_nothing() {
     let plane = super::plane::over(store.clone(), &meta).await;
     let bytes = ZipBuilder::plugin("bread", "1.2", "").bytes();
     directory.put("/bread.zip", bytes.clone());
-    let job = |sha256: String| crate::mirror::fetch::Job::Url {
+    let job = |sha256: String| aipress_mirror::Job::Url {
         url: format!("{base}/bread.zip"),
         sha256,
         account: None,

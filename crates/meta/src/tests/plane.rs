@@ -11,10 +11,10 @@ use crate::app::scope::Scope;
 use crate::app::transfer::spool::Spool;
 use crate::change::Origin;
 use crate::http::internal::RoleTokens;
-use crate::mirror::Mirror;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::policy::Caller;
+use aipress_mirror::Mirror;
 
 /// A plane over `store`, otherwise as `meta` is configured.
 pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {

@@ -16,8 +16,6 @@ use crate::app::scope::Scope;
 use crate::change::Change;
 use crate::change::Origin;
 use crate::codes;
-use crate::mirror::ACCOUNT_BYTES_MAX;
-use crate::mirror::incoming::Received;
 use crate::plane::Plane;
 use crate::policy::Action;
 use crate::policy::PLATFORM_ADMIN;
@@ -25,6 +23,8 @@ use crate::policy::Resource;
 use crate::policy::authorize;
 use crate::policy::visible_accounts;
 use crate::problem::ApiError;
+use aipress_mirror::ACCOUNT_BYTES_MAX;
+use aipress_mirror::Received;
 
 /// Origin of what somebody uploaded.
 const UPLOAD: &str = "upload";

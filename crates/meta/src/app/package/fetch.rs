@@ -28,13 +28,6 @@ use crate::app::scope::Scope;
 use crate::change::Change;
 use crate::change::Origin;
 use crate::codes;
-use crate::mirror::ORIGIN_DIRECTORY;
-use crate::mirror::fetch::DownloadError;
-use crate::mirror::fetch::Failed;
-use crate::mirror::fetch::Job;
-use crate::mirror::fetch::Outcome;
-use crate::mirror::fetch::download;
-use crate::mirror::incoming::Received;
 use crate::plane::Plane;
 use crate::policy::Action;
 use crate::policy::PLATFORM_ADMIN;
@@ -42,6 +35,13 @@ use crate::policy::Resource;
 use crate::policy::authorize;
 use crate::policy::visible_accounts;
 use crate::problem::ApiError;
+use aipress_mirror::DownloadError;
+use aipress_mirror::Failed;
+use aipress_mirror::Job;
+use aipress_mirror::ORIGIN_DIRECTORY;
+use aipress_mirror::Outcome;
+use aipress_mirror::Received;
+use aipress_mirror::download;
 
 /// How long a shard's question waits: most archives are there within it, and no worker of the shard
 /// is held up for longer.

@@ -9,8 +9,8 @@ use aipress_types::PackageKind;
 use aipress_types::PackageSource;
 use aipress_types::package::compare_versions;
 
-use crate::mirror::fetch::Job;
 use crate::plane::Plane;
+use aipress_mirror::Job;
 
 /// What is wanted, and by whom.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ fn best(held: Vec<PackageRecord>, wanted: &Wanted, from_directory: bool) -> Opti
         .filter(|record| {
             !from_directory
                 || record.holders.iter().any(|holder| {
-                    holder.account.is_none() && holder.origin == crate::mirror::ORIGIN_DIRECTORY
+                    holder.account.is_none() && holder.origin == aipress_mirror::ORIGIN_DIRECTORY
                 })
         })
         .max_by(|left, right| match compare_versions(&left.facts.version, &right.facts.version) {

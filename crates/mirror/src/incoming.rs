@@ -11,14 +11,14 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use crate::mirror::ARCHIVE_MAX;
+use crate::ARCHIVE_MAX;
 
 /// What names of files begin with that are being received.
-pub(super) const PREFIX: &str = ".incoming-";
+pub(crate) const PREFIX: &str = ".incoming-";
 
 /// Why bytes were not taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IncomingError {
+pub enum IncomingError {
     /// There are more than may be.
     #[error("an archive has at most {} MiB", ARCHIVE_MAX / 1024 / 1024)]
     TooLarge,
@@ -39,7 +39,7 @@ impl Drop for Temporary {
 }
 
 /// Bytes that are being received.
-pub(crate) struct Incoming {
+pub struct Incoming {
     at: Temporary,
     file: File,
     hash: Sha256,
@@ -48,7 +48,7 @@ pub(crate) struct Incoming {
 
 /// An archive on disk, whole as far as its sender said.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub struct Received {
     at: Temporary,
     sha256: String,
     size: u64,
@@ -56,14 +56,14 @@ pub(crate) struct Received {
 
 impl Incoming {
     /// Begins to receive into `dir`.
-    pub(crate) async fn begin(dir: &Path) -> io::Result<Self> {
+    pub async fn begin(dir: &Path) -> io::Result<Self> {
         let path = dir.join(format!("{PREFIX}{}", Uuid::new_v4()));
         let file = File::options().write(true).create_new(true).open(&path).await?;
         Ok(Self { at: Temporary(path), file, hash: Sha256::new(), size: 0 })
     }
 
     /// Takes the next bytes.
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), IncomingError> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), IncomingError> {
         self.size += bytes.len() as u64;
         if self.size > ARCHIVE_MAX {
             return Err(IncomingError::TooLarge);
@@ -73,7 +73,7 @@ impl Incoming {
     }
 
     /// The last byte is there: makes it durable.
-    pub(crate) async fn end(mut self) -> io::Result<Received> {
+    pub async fn end(mut self) -> io::Result<Received> {
         self.file.flush().await?;
         self.file.sync_all().await?;
         Ok(Received { at: self.at, sha256: hex::encode(self.hash.finalize()), size: self.size })
@@ -81,15 +81,18 @@ impl Incoming {
 }
 
 impl Received {
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it lies now.
+    pub fn path(&self) -> &Path {
         &self.at.0
     }
 
-    pub(crate) fn sha256(&self) -> &str {
+    /// SHA-256 of its bytes, 64 lower-case hex digits.
+    pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    pub(crate) fn size(&self) -> u64 {
+    /// Its bytes.
+    pub fn size(&self) -> u64 {
         self.size
     }
 }

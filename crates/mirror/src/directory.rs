@@ -11,7 +11,7 @@ use aipress_types::PackageKind;
 use aipress_types::package::is_package_version;
 use serde::Deserialize;
 
-use crate::config::PackagesConfig;
+use crate::PackagesConfig;
 
 /// What its answer may cost: that of a plugin with 1,000 versions has 300 KB.
 const BOUNDS: Bounds = Bounds {
@@ -22,18 +22,18 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// Origin of what comes from here, in the registry and on the wire.
-pub(crate) const ORIGIN: &str = "wordpress.org";
+pub const ORIGIN: &str = "wordpress.org";
 
 /// The directory.
 #[derive(Debug)]
-pub(crate) struct Directory {
+pub struct Directory {
     base: String,
     http: Outgoing,
 }
 
 /// Why the directory did not say where an archive is.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DirectoryError {
+pub enum DirectoryError {
     /// It has no such package or version.
     #[error("{0}")]
     Unknown(String),
@@ -47,12 +47,12 @@ pub(crate) enum DirectoryError {
 
 impl DirectoryError {
     /// Whether the very same may work later.
-    pub(crate) fn may_work_later(&self) -> bool {
+    pub fn may_work_later(&self) -> bool {
         !matches!(self, Self::Unknown(_))
     }
 
     /// What a person can do about it, to be put behind it.
-    pub(crate) fn advice(&self) -> &'static str {
+    pub fn advice(&self) -> &'static str {
         match self {
             Self::Unknown(_) => "",
             Self::Unreachable(_) | Self::Strange(_) => {
@@ -64,9 +64,11 @@ impl DirectoryError {
 
 /// An archive that the directory has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) version: String,
-    pub(crate) url: String,
+pub struct Listed {
+    /// Its version.
+    pub version: String,
+    /// Where it is.
+    pub url: String,
 }
 
 #[derive(Deserialize)]
@@ -79,20 +81,20 @@ struct Information {
 }
 
 impl Directory {
-    pub(super) fn new(config: &PackagesConfig) -> Self {
+    pub(crate) fn new(config: &PackagesConfig) -> Self {
         let base = config.directory.trim_end_matches('/').to_owned();
         Self { base, http: config.inside.clone() }
     }
 
     /// What calls the address of an archive: one on the directory's own host is the operator's
     /// choice as the directory is; any other is a stranger's.
-    pub(crate) fn client_for<'a>(&'a self, url: &str, outside: &'a Outgoing) -> &'a Outgoing {
+    pub fn client_for<'a>(&'a self, url: &str, outside: &'a Outgoing) -> &'a Outgoing {
         let own = url.strip_prefix(&self.base).is_some_and(|rest| rest.starts_with('/'));
         if own { &self.http } else { outside }
     }
 
     /// Where the archive of this version is (`None`: of the newest).
-    pub(crate) async fn look(
+    pub async fn look(
         &self,
         kind: PackageKind,
         name: &str,

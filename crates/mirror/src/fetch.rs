@@ -19,10 +19,10 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::mirror::ARCHIVE_MAX;
-use crate::mirror::incoming::Incoming;
-use crate::mirror::incoming::IncomingError;
-use crate::mirror::incoming::Received;
+use crate::ARCHIVE_MAX;
+use crate::incoming::Incoming;
+use crate::incoming::IncomingError;
+use crate::incoming::Received;
 
 /// What one download may cost.
 const BOUNDS: Bounds = Bounds {
@@ -42,23 +42,38 @@ const FAILURE_KEPT: Duration = Duration::from_secs(15);
 
 /// What is fetched, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Job {
+pub enum Job {
     /// From the directory, for everybody.
-    Directory { kind: PackageKind, name: String, version: Option<String> },
+    Directory {
+        /// Plugin or theme.
+        kind: PackageKind,
+        /// Its name there.
+        name: String,
+        /// The newest when left out.
+        version: Option<String>,
+    },
     /// From an address, for one account, or everybody.
-    Url { url: String, sha256: String, account: Option<AccountId> },
+    Url {
+        /// The address.
+        url: String,
+        /// What must be there.
+        sha256: String,
+        /// Whose it will be; `None` for everybody.
+        account: Option<AccountId>,
+    },
 }
 
 /// Why a job brought nothing; for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failed {
-    pub(crate) detail: String,
+pub struct Failed {
+    /// What happened.
+    pub detail: String,
     /// Whether the very same may work later.
-    pub(crate) later: bool,
+    pub later: bool,
 }
 
 /// The SHA-256 of what is in the mirror now, or why it is not.
-pub(crate) type Outcome = Result<String, Failed>;
+pub type Outcome = Result<String, Failed>;
 
 #[derive(Debug)]
 struct Running {
@@ -68,25 +83,25 @@ struct Running {
 
 /// The jobs.
 #[derive(Debug)]
-pub(crate) struct Fetches {
+pub struct Fetches {
     outside: Outgoing,
     jobs: Mutex<HashMap<Job, Running>>,
     turns: Arc<Semaphore>,
 }
 
 impl Fetches {
-    pub(super) fn new(outside: Outgoing) -> Self {
+    pub(crate) fn new(outside: Outgoing) -> Self {
         Self { outside, jobs: Mutex::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// The client for addresses that customers chose.
-    pub(crate) fn outside(&self) -> &Outgoing {
+    pub fn outside(&self) -> &Outgoing {
         &self.outside
     }
 
     /// The outcome of a job that is under way, or is begun now by `work`, if it comes within
     /// `patience`.
-    pub(crate) async fn outcome<F>(
+    pub async fn outcome<F>(
         &self,
         job: &Job,
         account: AccountId,
@@ -153,20 +168,24 @@ impl Fetches {
 
 /// Why bytes could not be had.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DownloadError {
+pub enum DownloadError {
     #[error(transparent)]
+    /// It can't be asked, or broke off.
     Outgoing(#[from] OutgoingError),
     #[error("it answered with status {0}")]
+    /// It answered something else than 200.
     Status(u16),
     #[error(transparent)]
+    /// It is too large, or the disk does not take it.
     Incoming(#[from] IncomingError),
     #[error("write an archive: {0}")]
+    /// The disk does not take it.
     Io(#[from] std::io::Error),
 }
 
 impl DownloadError {
     /// Whether the very same may work later.
-    pub(crate) fn may_work_later(&self) -> bool {
+    pub fn may_work_later(&self) -> bool {
         match self {
             Self::Outgoing(error) => error.is_retryable(),
             Self::Status(status) => *status >= 500 || *status == 429,
@@ -177,7 +196,7 @@ impl DownloadError {
 }
 
 /// Downloads into `dir`.
-pub(crate) async fn download(
+pub async fn download(
     http: &Outgoing,
     url: &str,
     dir: &std::path::Path,

@@ -1,10 +1,13 @@
 //! The platform's own mirror of plugins and themes: a folder of archives by their SHA-256, filled by
 //! uploads, by the directory of WordPress.org and from addresses. What is in it was checked whole.
 //! The registry says what is in it and for whom; here are bytes.
+//!
+//! Deliberately absent: rows, accounts' rights, and knowledge of sites.
 
+mod config;
 mod directory;
-pub(crate) mod fetch;
-pub(crate) mod incoming;
+mod fetch;
+mod incoming;
 
 use std::fs::File;
 use std::io;
@@ -21,18 +24,26 @@ use aipress_types::PackageKind;
 use tokio::sync::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::config::PackagesConfig;
-use crate::mirror::directory::Directory;
-use crate::mirror::fetch::Fetches;
-use crate::mirror::incoming::Received;
-
-pub(crate) use directory::ORIGIN as ORIGIN_DIRECTORY;
+pub use config::PackagesConfig;
+pub use directory::Directory;
+pub use directory::DirectoryError;
+pub use directory::Listed;
+pub use directory::ORIGIN as ORIGIN_DIRECTORY;
+pub use fetch::DownloadError;
+pub use fetch::Failed;
+pub use fetch::Fetches;
+pub use fetch::Job;
+pub use fetch::Outcome;
+pub use fetch::download;
+pub use incoming::Incoming;
+pub use incoming::IncomingError;
+pub use incoming::Received;
 
 /// Largest archive, in bytes: as large as the edge lets a body be. WordPress's largest plugins have
 /// 30 MB.
-pub(crate) const ARCHIVE_MAX: u64 = 100 * 1024 * 1024;
+pub const ARCHIVE_MAX: u64 = 100 * 1024 * 1024;
 /// What the uploads of one account may take, in bytes.
-pub(crate) const ACCOUNT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+pub const ACCOUNT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Archives that are received at once; more wait.
 const RECEIVED_AT_ONCE: usize = 8;
 /// Archives that are checked at once: each inflates its files on a thread.
@@ -40,14 +51,17 @@ const CHECKED_AT_ONCE: usize = 2;
 
 /// The mirror's folder.
 #[derive(Debug)]
-pub(crate) struct Mirror {
+pub struct Mirror {
     dir: PathBuf,
     /// Held while an archive and its row come or go together.
-    pub(crate) turn: Mutex<()>,
-    pub(crate) receiving: Arc<Semaphore>,
+    pub turn: Mutex<()>,
+    /// Turns to receive an archive.
+    pub receiving: Arc<Semaphore>,
     checking: Semaphore,
-    pub(crate) directory: Directory,
-    pub(crate) fetches: Fetches,
+    /// Where archives come from that nobody uploaded.
+    pub directory: Directory,
+    /// Archives that are on their way.
+    pub fetches: Fetches,
 }
 
 impl Mirror {
@@ -56,7 +70,7 @@ impl Mirror {
     ///
     /// # Errors
     /// When the folder can't be made or read.
-    pub(crate) fn open(config: &PackagesConfig) -> io::Result<Self> {
+    pub fn open(config: &PackagesConfig) -> io::Result<Self> {
         std::fs::create_dir_all(&config.dir)?;
         for entry in std::fs::read_dir(&config.dir)? {
             let entry = entry?;
@@ -75,12 +89,12 @@ impl Mirror {
     }
 
     /// Where archives are.
-    pub(crate) fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Where the archive with this SHA-256 is, or would be.
-    pub(crate) fn path(&self, sha256: &str) -> PathBuf {
+    pub fn path(&self, sha256: &str) -> PathBuf {
         self.dir.join(format!("{sha256}.zip"))
     }
 
@@ -88,7 +102,7 @@ impl Mirror {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(crate) async fn check(
+    pub async fn check(
         &self,
         received: &Received,
         kind: Option<PackageKind>,
@@ -109,7 +123,7 @@ impl Mirror {
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) async fn place(&self, received: &Received) -> io::Result<()> {
+    pub async fn place(&self, received: &Received) -> io::Result<()> {
         let (from, to, dir) =
             (received.path().to_owned(), self.path(received.sha256()), self.dir.clone());
         blocking(move || {
@@ -121,7 +135,7 @@ impl Mirror {
     }
 
     /// Removes an archive that has no row. Call it within [`Mirror::turn`].
-    pub(crate) async fn remove(&self, sha256: &str) {
+    pub async fn remove(&self, sha256: &str) {
         let path = self.path(sha256);
         let removed = blocking(move || std::fs::remove_file(path)).await;
         if let Err(error) = removed
@@ -136,7 +150,7 @@ impl Mirror {
     ///
     /// # Errors
     /// What the file system says.
-    pub(crate) async fn archives(&self) -> io::Result<Vec<String>> {
+    pub async fn archives(&self) -> io::Result<Vec<String>> {
         let dir = self.dir.clone();
         blocking(move || {
             let mut found = Vec::new();
