@@ -16,6 +16,7 @@
  *   a visitor sends arrives as HTTP_*. Without both only this folder is left.
  * - Every path ends with a slash; without one it is the beginning of a name, and slots/1 would
  *   include slots/10.
+ * - AIPRESS_SMOKE is the platform's own, as AIPRESS_TENANT_UID is: no visitor can send it.
  *
  * What keeps tenants apart is the Unix user of each slot; this is a second line of defence.
  *
@@ -47,3 +48,9 @@ function confine( array $server ): void {
 	\ini_set( 'open_basedir', \implode( PATH_SEPARATOR, $folders ) );
 }
 confine( $_SERVER );
+
+// A look of the platform after a change (shard/src/smoke.rs) must run what lies on disk now, and not
+// what the opcode cache took a moment ago: PHP compares the time of every file.
+if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
+	\ini_set( 'opcache.revalidate_freq', '0' );
+}

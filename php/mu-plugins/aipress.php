@@ -21,6 +21,9 @@ require_once __DIR__ . '/aipress/loopback.php';
 require_once __DIR__ . '/aipress/logs.php';
 require_once __DIR__ . '/aipress/screens.php';
 require_once __DIR__ . '/aipress/inventory.php';
+if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
+	require_once __DIR__ . '/aipress/smoke.php';
+}
 require_once __DIR__ . '/aipress/tenant-plugins.php';
 
 // In this scope, because a plugin's variables are expected to be global.

@@ -52,6 +52,9 @@ pub struct Site {
     /// PHP settings that a script may not change (`PHP_ADMIN_VALUE`). They stick to a worker, so
     /// the slot's workers are recycled when they change.
     pub php_admin_values: Vec<(String, String)>,
+    /// Further parameters of every request, which the site's PHP finds in `$_SERVER`. No visitor can
+    /// send any: what he sends arrives as `HTTP_…`.
+    pub told: Vec<(&'static str, String)>,
     /// The largest request body in bytes.
     pub max_body_bytes: u64,
 }
@@ -74,6 +77,7 @@ impl Site {
             max_workers: 8,
             php_values: Vec::new(),
             php_admin_values: Vec::new(),
+            told: Vec::new(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
         }
     }

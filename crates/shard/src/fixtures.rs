@@ -21,6 +21,7 @@ use sha2::Sha256;
 use crate::packages::NotObtained;
 use crate::packages::Obtained;
 use crate::packages::PackageShelf;
+use crate::smoke::As;
 use crate::smoke::Visit;
 use crate::smoke::Visitor;
 
@@ -64,12 +65,13 @@ pub(crate) fn page(status: u16) -> Visit {
         body: format!("<html>{}</html>", "bread ".repeat(20)).into(),
         is_whole: true,
         stderr: String::new(),
+        unasked: None,
     }
 }
 
 #[async_trait]
 impl Visitor for Pages {
-    async fn visit(&self, site: &SiteEntry, path: &str) -> Visit {
+    async fn visit(&self, site: &SiteEntry, path: &str, _: As) -> Visit {
         self.0.lock().unwrap().as_ref().map_or_else(|| page(200), |answer| answer(site, path))
     }
 }

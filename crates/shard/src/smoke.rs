@@ -1,16 +1,23 @@
-//! Whether a site works, as a visitor sees it: its home page and its sign-in page.
+//! Whether a site works: its home page and its sign-in page as a visitor sees them, and the first
+//! page of wp-admin as an administrator does.
 //!
 //! For whoever changes a site and wants to know that it still works. How to use it:
 //!
 //! ```text
-//! let before = smoke::check(plane, uid).await;       // before anything is changed
+//! let before = smoke::check(plane, uid).await?;      // before anything is changed
 //! …                                                  // the change; a site in maintenance is asked, too
-//! recycle the slot's workers; after replaced files of the same path, wait OPCODES_SETTLE
-//! let after = smoke::check(plane, uid).await;
+//! let after = smoke::check(plane, uid).await?;
 //! if let Some(words) = after.worse_than(&before) {   // a site that was broken before is not blamed
 //!     …undo, and fail with `words`
 //! }
 //! ```
+//!
+//! A look tells of the site or of nothing: when the machine is what fails (PHP takes no connection,
+//! a server is down), it is tried again, and ends with [`Unknown`], never with a verdict.
+//!
+//! What a look runs is what lies on disk. PHP goes on running the code that a file had before for up
+//! to `opcache.revalidate_freq` seconds and the rest of that second, so a page right after a change
+//! may be that of the old code. A look has PHP compare every file (`php/prepend.php`).
 //!
 //! The pages are asked for in process by the gateway's own code (`aipress_runtime`), over the
 //! slot's FastCGI socket: so it sees what visitors would see, also while those are kept away.
@@ -28,6 +35,7 @@ use aipress_runtime::RuntimeConfig;
 use aipress_runtime::SiteService;
 use aipress_runtime::SiteState;
 use aipress_runtime::SiteTable;
+use aipress_runtime::is_of_machine;
 use aipress_types::TenantUid;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -37,13 +45,20 @@ use http_body_util::BodyExt;
 use http_body_util::Full;
 use serde::Deserialize;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::gateway;
 use crate::plane::Plane;
 use crate::sites;
+use crate::steps::StepError;
 
-/// Pages that every site has.
-const PAGES: &[&str] = &["/", "/wp-login.php"];
+/// Pages that every site has, and who asks for them.
+const PAGES: &[(&str, As)] =
+    &[("/", As::Visitor), ("/wp-login.php", As::Visitor), ("/wp-admin/", As::Administrator)];
+
+/// How long a machine that fails is waited for, before a look ends without a verdict.
+const MACHINE_PATIENCE: Duration = Duration::from_secs(20);
+
 /// A page that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Before a page that failed is asked for once more: a worker may just have been ended.
@@ -55,9 +70,27 @@ const LONGEST: usize = 4 * 1024 * 1024;
 /// Most that is told of PHP's error, in characters.
 const ERROR_CHARS: usize = 300;
 
-/// How long php-fpm may run the code that a file had before (`opcache.revalidate_freq`, 2 s):
-/// after a file was replaced by another of the same path, a visit before that proves nothing.
-pub const OPCODES_SETTLE: Duration = Duration::from_millis(2_500);
+/// What config.php writes when a slot is not, or no longer, its tenant's.
+const NOT_ITS_SLOT: &str = "aipress: ";
+
+/// Who asks for a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum As {
+    /// Somebody who is not signed in.
+    Visitor,
+    /// The site's first administrator.
+    Administrator,
+}
+
+impl As {
+    /// What PHP is told (`php/mu-plugins/aipress/smoke.php`).
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Visitor => "visitor",
+            Self::Administrator => "administrator",
+        }
+    }
+}
 
 /// What a visitor got.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,13 +105,15 @@ pub struct Visit {
     pub is_whole: bool,
     /// What PHP wrote to its standard error meanwhile.
     pub stderr: String,
+    /// Why the machine could not ask the site at all: then nothing else here says anything.
+    pub unasked: Option<String>,
 }
 
 /// Visits sites: over FastCGI in the real platform, by a list in tests.
 #[async_trait]
 pub trait Visitor: Send + Sync {
     /// Asks a site for a page. Never fails: no answer is one, too.
-    async fn visit(&self, site: &SiteEntry, path: &str) -> Visit;
+    async fn visit(&self, site: &SiteEntry, path: &str, who: As) -> Visit;
 }
 
 /// One page.
@@ -100,9 +135,11 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether nothing is wrong.
-    pub fn is_well(&self) -> bool {
-        self.pages.iter().all(|page| page.problem.is_none())
+    /// What is wrong, in words for people: of such a site nobody can say whether a change did harm.
+    pub fn complaint(&self) -> Option<String> {
+        self.pages.iter().find_map(|page| {
+            page.problem.as_ref().map(|problem| format!("{} {problem}", page.path))
+        })
     }
 
     /// What is wrong that was not before, in words for people.
@@ -122,20 +159,61 @@ impl Health {
     }
 }
 
-/// Looks at a site's pages, whether the gateway serves it or not. A site without a slot has none.
-pub(crate) async fn check(plane: &Plane, uid: TenantUid) -> Health {
-    let entry = plane.tenants.fetch(uid).and_then(|tenant| sites::entry(plane, &tenant.entry));
-    let mut pages = Vec::new();
-    let Some(site) = entry else { return Health { pages } };
-    for path in PAGES {
-        let mut page = look(path, &plane.visitor.visit(&site, path).await);
-        if page.problem.is_some() {
-            tokio::time::sleep(AGAIN).await;
-            page = look(path, &plane.visitor.visit(&site, path).await);
-        }
-        pages.push(page);
+/// Why a look says nothing of the site.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the site can't be looked at: {0}")]
+pub(crate) struct Unknown(pub(crate) String);
+
+impl From<Unknown> for StepError {
+    fn from(error: Unknown) -> Self {
+        Self { message: error.to_string(), retryable: true }
     }
-    Health { pages }
+}
+
+/// Looks at a site's pages, whether the gateway serves it or not.
+///
+/// # Errors
+/// When the machine gives no answer that tells of the site. Trying again may help.
+pub(crate) async fn check(plane: &Plane, uid: TenantUid) -> Result<Health, Unknown> {
+    let entry = plane.tenants.fetch(uid).and_then(|tenant| sites::entry(plane, &tenant.entry));
+    let site = entry.ok_or_else(|| Unknown("it has no slot".to_owned()))?;
+    let mut pages = Vec::new();
+    for (path, who) in PAGES {
+        pages.push(page(plane, &site, path, *who).await?);
+    }
+    Ok(Health { pages })
+}
+
+/// One page: well, or twice in a row not, with servers that work.
+async fn page(plane: &Plane, site: &SiteEntry, path: &str, who: As) -> Result<Page, Unknown> {
+    let deadline = Instant::now() + MACHINE_PATIENCE;
+    let mut is_second = false;
+    loop {
+        let visit = plane.visitor.visit(site, path, who).await;
+        let page = look(path, &visit);
+        if visit.unasked.is_none() && page.problem.is_none() {
+            return Ok(page);
+        }
+        let fault = match visit.unasked {
+            Some(fault) => Some(fault),
+            None => fault(plane).await,
+        };
+        match fault {
+            None if is_second => return Ok(page),
+            // A worker may just have been ended.
+            None => is_second = true,
+            Some(fault) if Instant::now() >= deadline => return Err(Unknown(fault)),
+            Some(_) => is_second = false,
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What of the servers that a site needs does not work.
+async fn fault(plane: &Plane) -> Option<String> {
+    let drivers = &plane.drivers;
+    let (php, database) = tokio::join!(drivers.php.health(), drivers.database.health());
+    [php, database].into_iter().find_map(|looked| looked.err().map(|error| error.to_string()))
 }
 
 fn look(path: &str, visit: &Visit) -> Page {
@@ -185,24 +263,34 @@ pub struct FastCgiVisitor {
 
 /// Keeps what PHP writes to its standard error.
 #[derive(Default)]
-struct Kept(Mutex<String>);
+struct Kept {
+    text: Mutex<String>,
+    unasked: Mutex<Option<String>>,
+}
 
 impl ErrorSink for Kept {
     fn message(&self, _: &Asked, text: &[u8], _: bool) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_str(&String::from_utf8_lossy(text));
     }
 
-    fn failed(&self, _: &Asked, _: &(dyn std::error::Error + 'static)) {}
+    fn failed(&self, _: &Asked, reason: &(dyn std::error::Error + 'static)) {
+        if is_of_machine(reason) {
+            let source = reason.source().map(|source| format!(": {source}")).unwrap_or_default();
+            let mut unasked = self.unasked.lock().unwrap_or_else(PoisonError::into_inner);
+            *unasked = Some(format!("{reason}{source}"));
+        }
+    }
 }
 
 #[async_trait]
 impl Visitor for FastCgiVisitor {
-    async fn visit(&self, site: &SiteEntry, path: &str) -> Visit {
+    async fn visit(&self, site: &SiteEntry, path: &str, who: As) -> Visit {
         let Some(mut found) = gateway::table::site(site, &self.ids) else {
-            return Visit::default();
+            return Visit { unasked: Some("it has no slot".to_owned()), ..Visit::default() };
         };
         found.state = SiteState::Serving;
+        found.told.push(("AIPRESS_SMOKE", who.as_str().to_owned()));
         let host = found.hosts.first().cloned().unwrap_or_default();
         let config = RuntimeConfig {
             header_timeout: PATIENCE,
@@ -222,7 +310,11 @@ impl Visitor for FastCgiVisitor {
         let Ok(request) = request else { return Visit::default() };
         let asked = tokio::time::timeout(PATIENCE, ask(&service, request)).await;
         let mut visit = asked.unwrap_or_default();
-        visit.stderr = errors.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        visit.stderr = errors.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        visit.unasked = errors.unasked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if visit.status == 503 && visit.stderr.contains(NOT_ITS_SLOT) {
+            visit.unasked = Some("its slot is not its own at the moment".to_owned());
+        }
         visit
     }
 }
@@ -265,6 +357,7 @@ mod tests {
             body: Bytes::copy_from_slice(body.as_bytes()),
             is_whole: true,
             stderr: stderr.to_owned(),
+            unasked: None,
         };
         look("/", &visit)
     }
@@ -294,7 +387,10 @@ mod tests {
         let well = health(page(200, &whole(), ""));
         let white = health(page(200, "", ""));
         let gone = health(page(404, &whole(), ""));
-        assert!(well.is_well() && !white.is_well());
+        assert_eq!(
+            (well.complaint(), white.complaint().as_deref()),
+            (None, Some("/ is a white page"))
+        );
         assert_eq!(white.worse_than(&well).unwrap(), "/ is a white page");
         assert_eq!(white.worse_than(&white), None);
         assert_eq!(well.worse_than(&white), None);

@@ -45,14 +45,69 @@ async fn plugins_follow_the_document_and_links_lead_nowhere() {
     platform.has_clean_inventory().await;
 }
 
+#[tokio::test]
+async fn what_breaks_a_site_is_taken_back_while_visitors_come() {
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    mirror(&platform, dir.path()).await;
+    let file = dir.path().join("bakery.yaml");
+    let path = file.to_str().unwrap();
+    let ask = |version: &str| {
+        fs::write(&file, document(&format!("[{{name: front, version: \"{version}\"}}]"))).unwrap();
+    };
+    ask("1.0");
+    platform.cli(&["apply", "-f", path]).await.good();
+    shows(&platform, "front 1.0").await;
+    for (version, hook, does, why) in [
+        ("2.0", "template_redirect", "front_is_not_there();", "/ answered 500: PHP Fatal error"),
+        ("2.1", "template_redirect", "exit;", "/ is a white page"),
+        ("2.2", "admin_init", "front_is_not_there();", "/wp-admin/ answered 500: PHP Fatal error"),
+        ("2.3", "login_init", "throw new Exception('no');", "/wp-login.php answered 500"),
+    ] {
+        let code = format!("add_action('{hook}', function () {{ {does} }});");
+        add(&platform, dir.path(), version, &code).await;
+        ask(version);
+        let mut visitor = platform.visitor("bakery");
+        let words = ["apply", "-f", path];
+        let apply = platform.cli(&words);
+        tokio::pin!(apply);
+        // Visitors keep the old code in the opcode cache, where a look must not find it.
+        let ended = loop {
+            tokio::select! {
+                ended = &mut apply => break ended,
+                // Whatever they get: what breaks the site is there for a moment.
+                _ = visitor.send("GET", "/", &[], Vec::new()) => {}
+            }
+        };
+        let ended = ended.ended(1);
+        assert!(ended.out.contains(why) && ended.out.contains("taken back"), "{ended:?}");
+        assert!(ended.out.contains("the site is as it was before"), "{ended:?}");
+        shows(&platform, "front 1.0").await;
+        let header = fs::read_to_string(
+            site_folder(&platform).await.join("wp-content/plugins/front/front.php"),
+        )
+        .unwrap();
+        assert!(header.contains("Version: 1.0"), "{version}: {header}");
+    }
+    // A look as an administrator is no way in for anybody else.
+    let mut stranger = platform.visitor("bakery").with("aipress-smoke", "administrator");
+    stranger.get("/wp-admin/").await.with_status(302);
+    platform.has_clean_inventory().await;
+}
+
+/// Puts a version of the plugin into the mirror.
+async fn add(platform: &Platform, dir: &Path, version: &str, code: &str) {
+    let zip = dir.join(format!("front-{version}.zip"));
+    fs::write(&zip, ZipBuilder::plugin("front", version, code).bytes()).unwrap();
+    platform.cli(&["package", "add", zip.to_str().unwrap()]).await.good();
+}
+
 /// Fills the mirror with two versions of a plugin.
 async fn mirror(platform: &Platform, dir: &Path) {
     for version in ["1.0", "1.1"] {
         let code =
             format!("add_action('wp_footer', function () {{ echo '<!-- front {version} -->'; }});");
-        let zip = dir.join(format!("front-{version}.zip"));
-        fs::write(&zip, ZipBuilder::plugin("front", version, &code).bytes()).unwrap();
-        platform.cli(&["package", "add", zip.to_str().unwrap()]).await.good();
+        add(platform, dir, version, &code).await;
     }
 }
 

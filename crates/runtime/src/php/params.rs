@@ -50,6 +50,9 @@ pub(crate) fn constant(site: &Site, server_addr: &str) -> Vec<u8> {
     if let Some(php_dir) = &site.php_dir {
         put_pair(&mut out, b"AIPRESS_PHP_DIR", php_dir.as_os_str().as_bytes());
     }
+    for (name, value) in &site.told {
+        put_pair(&mut out, name.as_bytes(), value.as_bytes());
+    }
     for (name, values) in
         [("PHP_VALUE", &site.php_values), ("PHP_ADMIN_VALUE", &site.php_admin_values)]
     {

@@ -64,6 +64,20 @@ pub(crate) enum RunError {
     TimedOut,
 }
 
+/// Whether a failure that an [`ErrorSink`] was told of says nothing of the site: its request never
+/// came to a worker.
+pub fn is_of_machine(reason: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(
+        reason.downcast_ref(),
+        Some(
+            RunError::Spool(_)
+                | RunError::Admission(_)
+                | RunError::Exchange(ExchangeError::Connect(_))
+                | RunError::Overloaded
+        )
+    )
+}
+
 /// What all requests to PHP share.
 pub(crate) struct Php<'a> {
     pub(crate) config: &'a RuntimeConfig,

@@ -130,7 +130,7 @@ async fn begin(
     held: &ShardCore,
     wanted: &ShardCore,
 ) -> Result<CoreMove, StepError> {
-    let work = async { Ok::<_, StepError>(smoke::check(plane, uid).await) };
+    let work = async { Ok::<_, StepError>(smoke::check(plane, uid).await?) };
     let before = steps.run("core-before", work).await?;
     let moving = CoreMove {
         from: held.version.clone(),
@@ -176,7 +176,7 @@ async fn forward(
         return Ok(Some(words));
     }
     let check = async {
-        let after = smoke::check(plane, uid).await;
+        let after = smoke::check(plane, uid).await?;
         Ok::<_, StepError>(after.worse_than(&moving.before))
     };
     steps.run("core-check", check).await

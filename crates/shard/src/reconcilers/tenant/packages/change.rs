@@ -1,8 +1,6 @@
 //! One change of one plugin or theme: how it was is written down, then it is made, then the site is
 //! looked at as a visitor does, and what made it worse is taken back.
 
-use std::time::Duration;
-
 use aipress_drivers::PackagePlace;
 use aipress_drivers::Recycle;
 use aipress_drivers::Slot;
@@ -49,11 +47,13 @@ pub(super) struct Change<'p> {
     slot: Slot,
     /// How the site was at the last look at it.
     health: Option<Health>,
+    /// What a person should know of changes that were made.
+    pub(super) notes: Vec<String>,
 }
 
 impl<'p> Change<'p> {
     pub(super) fn new(plane: &'p Plane, uid: TenantUid, slot: Slot) -> Self {
-        Self { plane, uid, slot, health: None }
+        Self { plane, uid, slot, health: None, notes: Vec::new() }
     }
 
     /// Makes one change, or takes it back.
@@ -95,7 +95,7 @@ impl<'p> Change<'p> {
         };
         let live = runs || switch == Some(true);
         if live {
-            self.look_before().await;
+            self.look_before().await?;
         }
         let pending = self.begin(package, found.as_ref()).await?;
         self.plane.drivers.packages.swap(&place).await?;
@@ -104,9 +104,7 @@ impl<'p> Change<'p> {
             self.turn(package, on, &what, &pending).await?;
         }
         if live {
-            // Code of the same path is run as it was for a while.
-            let replaced = pending.former.is_some();
-            self.prove(&what, &pending, replaced).await?;
+            self.prove(&what, &pending).await?;
         }
         let managed =
             Managed { package: package.clone(), version: archive.version, sha256: archive.sha256 };
@@ -131,10 +129,10 @@ impl<'p> Change<'p> {
         let found = self.found(package).await?;
         let how = if on { "on" } else { "off" };
         let what = format!("switching {how} {} `{}`", package.kind, package.name);
-        self.look_before().await;
+        self.look_before().await?;
         let pending = self.begin(package, found.as_ref()).await?;
         self.turn(package, on, &what, &pending).await?;
-        self.prove(&what, &pending, false).await?;
+        self.prove(&what, &pending).await?;
         Ok(self.end()?)
     }
 
@@ -148,7 +146,7 @@ impl<'p> Change<'p> {
             )));
         }
         if found.is_in_use() {
-            self.look_before().await;
+            self.look_before().await?;
         }
         let pending = self.begin(package, Some(&found)).await?;
         if found.is_active() {
@@ -157,7 +155,7 @@ impl<'p> Change<'p> {
         self.plane.drivers.packages.swap(&self.place(package)).await?;
         faults::point("shard.packages.swapped");
         if found.is_in_use() {
-            self.prove(&what, &pending, true).await?;
+            self.prove(&what, &pending).await?;
         }
         self.plane.tenants.update(self.uid, |entry| {
             entry.packages.managed.retain(|managed| managed.package != *package);
@@ -233,26 +231,28 @@ impl<'p> Change<'p> {
         Err(Failed::TakenBack(format!("{what} was taken back: it can't be switched on ({why})")))
     }
 
-    /// Looks at the site as a visitor does; what made it worse is taken back.
-    async fn prove(&mut self, what: &str, pending: &Pending, replaced: bool) -> Result<(), Failed> {
+    /// Looks at the site; what made it worse is taken back.
+    async fn prove(&mut self, what: &str, pending: &Pending) -> Result<(), Failed> {
         self.plane.drivers.php.recycle_slot(self.slot, Recycle::Graceful).await?;
-        if replaced {
-            tokio::time::sleep(settle()).await;
-        }
-        let after = smoke::check(self.plane, self.uid).await;
+        let after = smoke::check(self.plane, self.uid).await.map_err(StepError::from)?;
         let before = self.health.take().unwrap_or(Health { pages: Vec::new() });
         let Some(why) = after.worse_than(&before) else {
+            if let Some(complaint) = before.complaint() {
+                self.notes.push(format!(
+                    "{what} is made, but nobody can say whether it did harm: the site failed \
+                     before it already ({complaint})"
+                ));
+            }
             self.health = Some(after);
             return Ok(());
         };
         self.take_back(pending).await?;
-        if replaced {
-            tokio::time::sleep(settle()).await;
-        }
-        let again = smoke::check(self.plane, self.uid).await;
-        let end = match again.worse_than(&before) {
-            None => "the site is as it was before".to_owned(),
-            Some(still) => format!("but the site still is not as before: {still}"),
+        let end = match smoke::check(self.plane, self.uid).await {
+            Ok(again) => match again.worse_than(&before) {
+                None => "the site is as it was before".to_owned(),
+                Some(still) => format!("but the site still is not as before: {still}"),
+            },
+            Err(unknown) => format!("but {unknown}"),
         };
         self.health = Some(before);
         Err(Failed::TakenBack(format!(
@@ -315,10 +315,12 @@ impl<'p> Change<'p> {
         Ok(())
     }
 
-    async fn look_before(&mut self) {
+    /// How the site is before it is changed. Nothing is changed that can't be compared.
+    async fn look_before(&mut self) -> Result<(), StepError> {
         if self.health.is_none() {
-            self.health = Some(smoke::check(self.plane, self.uid).await);
+            self.health = Some(smoke::check(self.plane, self.uid).await?);
         }
+        Ok(())
     }
 
     async fn found(&self, package: &PackageRef) -> Result<Option<Found>, StepError> {
@@ -338,9 +340,4 @@ fn entry_is_pinned(spec: &aipress_types::TenantSpec, package: &PackageRef) -> bo
         PackageKind::Theme => &spec.themes,
     };
     entries.iter().any(|entry| entry.name == package.name && entry.source.is_some())
-}
-
-/// How long code that was replaced may run on.
-fn settle() -> Duration {
-    smoke::OPCODES_SETTLE
 }

@@ -47,15 +47,16 @@ pub(super) async fn run(
     entry: &Entry,
     slot: Slot,
 ) -> Result<(), StepError> {
-    steps.run(STEP, converge(plane, entry, slot)).await?;
-    let notes = notes(&entry.intent.spec);
+    let mut notes = steps.run(STEP, converge(plane, entry, slot)).await?;
+    notes.extend(advices(&entry.intent.spec));
     if !notes.is_empty() {
         steps.note(STEP, &notes.join("; "));
     }
     Ok(())
 }
 
-async fn converge(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {
+/// Makes every change; returns what a person should know of them.
+async fn converge(plane: &Plane, entry: &Entry, slot: Slot) -> Result<Vec<String>, StepError> {
     let uid = entry.intent.uid;
     let mut change = Change::new(plane, uid, slot);
     if let Some(pending) = &entry.packages.pending {
@@ -97,7 +98,7 @@ async fn converge(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepEr
     if !failures.is_empty() {
         return Err(StepError { message: failures.join("; "), retryable: false });
     }
-    Ok(())
+    Ok(change.notes)
 }
 
 /// What was taken back and is asked for again by the same spec.
@@ -128,7 +129,7 @@ fn digest(spec: &TenantSpec) -> String {
 }
 
 /// What a person should know of the plugins that were asked for.
-fn notes(spec: &TenantSpec) -> Vec<String> {
+fn advices(spec: &TenantSpec) -> Vec<String> {
     diff::entries(spec)
         .filter_map(|(package, _)| advice(package.kind, &package.name))
         .map(|advice| advice.to_string())

@@ -200,6 +200,88 @@ async fn a_site_that_was_broken_before_is_not_blamed_on_a_plugin() {
     let (outcome, observed) = ask(&plane, &wish).await;
     assert_eq!(outcome, Outcome::Done, "{observed:?}");
     assert_eq!(has(&machine, wish.uid, "bread"), on("2"));
+    // Nor is it silently taken for good.
+    let note = observed.steps.last().unwrap().message.clone().unwrap();
+    assert!(note.contains("nobody can say") && note.contains("/ answered 500"), "{note}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_breaks_only_wp_admin_is_taken_back_too() {
+    let machine = Machine::new();
+    breaks_with(&machine, 500);
+    let broken = machine.pages.0.lock().unwrap().take().unwrap();
+    *machine.pages.0.lock().unwrap() =
+        Some(Box::new(
+            move |site, path| {
+                if path.starts_with("/wp-admin/") { broken(site, path) } else { page(200) }
+            },
+        ));
+    let plane = machine.plane();
+    let good = next(&intent("bakery"), vec![spec("bread", Some("1.0"))]);
+    assert_eq!(ask(&plane, &good).await.0, Outcome::Done);
+    let bad = next(&good, vec![spec("bread", Some("6.6.6"))]);
+    let (outcome, observed) = ask(&plane, &bad).await;
+    assert_eq!(outcome, Outcome::After(FAILED_AGAIN));
+    assert!(observed.message.unwrap().contains("(/wp-admin/ answered 500"));
+    assert_eq!(has(&machine, good.uid, "bread"), on("1.0"));
+}
+
+/// A machine that can't ask the site says nothing of it: neither that it was broken before, nor that
+/// it is well now.
+#[tokio::test(start_paused = true)]
+async fn a_change_waits_for_a_look_that_tells_something() {
+    let unasked = || crate::smoke::Visit {
+        unasked: Some("connect to php-fpm".to_owned()),
+        ..crate::smoke::Visit::default()
+    };
+    for fails_when_changed in [false, true] {
+        let machine = Machine::new();
+        let plane = machine.plane();
+        let good = next(&intent("bakery"), vec![spec("bread", Some("1.0"))]);
+        let uid = good.uid;
+        assert_eq!(ask(&plane, &good).await.0, Outcome::Done);
+        let world = machine.world.clone();
+        *machine.pages.0.lock().unwrap() = Some(Box::new(move |site, _| {
+            let version = world.package(site.uid, PLUGIN, "bread").unwrap().version;
+            if (version == "6.6.6") == fails_when_changed { unasked() } else { page(200) }
+        }));
+        let bad = next(&good, vec![spec("bread", Some("6.6.6"))]);
+        plane.tenants.accept(bad.clone()).unwrap();
+        assert_eq!(reconcile(Arc::clone(&plane), uid).await, Outcome::Retry);
+        let message = plane.tenants.fetch(uid).unwrap().observed.message.unwrap();
+        assert!(message.contains("can't be looked at: connect to php-fpm"), "{message}");
+        if !fails_when_changed {
+            assert_eq!(has(&machine, uid, "bread"), on("1.0"), "nothing was changed");
+        }
+        // The machine is well again, and the look finds what the plugin does.
+        breaks_with(&machine, 500);
+        assert_eq!(settle(&plane, uid).await, Outcome::After(FAILED_AGAIN));
+        assert_eq!(has(&machine, uid, "bread"), on("1.0"));
+        assert_eq!(plane.tenants.fetch(uid).unwrap().observed.rolled_back.len(), 1);
+    }
+}
+
+/// WordPress answers 500 when its database is away, which is no fault of the site's.
+#[tokio::test(start_paused = true)]
+async fn a_site_is_not_called_broken_while_a_server_is_down() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let good = next(&intent("bakery"), vec![spec("bread", Some("1.0"))]);
+    assert_eq!(ask(&plane, &good).await.0, Outcome::Done);
+    breaks_with(&machine, 500);
+    let broken = machine.pages.0.lock().unwrap().take().unwrap();
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    *machine.pages.0.lock().unwrap() = Some(Box::new(move |site, path| {
+        let first = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3;
+        if first { page(500) } else { broken(site, path) }
+    }));
+    for operation in ["database.health", "php.health"] {
+        machine.world.add_fault(Fault { operation, calls: 1..=3, kind: FaultKind::Fail });
+    }
+    let bad = next(&good, vec![spec("bread", Some("6.6.6"))]);
+    let (outcome, observed) = ask(&plane, &bad).await;
+    assert_eq!(outcome, Outcome::After(FAILED_AGAIN), "{:?}", observed.message);
+    assert_eq!(has(&machine, good.uid, "bread"), on("1.0"));
 }
 
 #[tokio::test(start_paused = true)]
