@@ -40,7 +40,7 @@ use crate::Federation;
 use crate::MasterKey;
 use crate::MetaConfig;
 use crate::MetaError;
-
+use crate::PackagesConfig;
 use crate::SiteUrls;
 use crate::StreamLimits;
 use crate::WebhookConfig;
