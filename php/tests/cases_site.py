@@ -41,10 +41,10 @@ threading.Thread(target=EDGE.serve_forever, daemon=True).start()
 
 
 def personalize(servers, database, home):
-    """The statements of personalize.md with a tenant's values."""
+    """The statements of php/personalize.md with a tenant's values."""
     values = {"home": home, "title": html.escape(TITLE).replace("&#x27;", "&#039;"), "login": "anna.b", "nicename": "anna-b", "email": "anna@bakery.example",
               "password": "!" + secrets.token_hex(20), "now": "2026-01-02 03:04:05", "cron": CRON}
-    sql = re.search(r"```sql\n(.*?)```", open(f"{stack.PHP_DIR}/personalize.md").read(), re.S).group(1)
+    sql = re.search(r"```sql.*?\n(.*?)```", open(f"{stack.PHP_DIR}/personalize.md").read(), re.S).group(1)
     servers.sql("START TRANSACTION;" + re.sub(r"(?<!\d):([a-z]+)", lambda m: "'" + values[m[1]].replace("'", "''") + "'", sql) + "COMMIT;", database)
 
 

@@ -1,6 +1,8 @@
 //! Files that are made from code and checked in, so that a change of them is
 //! seen in review. `--check` changes nothing and fails when one is stale.
 
+mod pages;
+
 use std::fs;
 use std::process::Command;
 
@@ -26,27 +28,38 @@ const GENERATORS: &[Generator] = &[
 pub(crate) fn run(check: bool) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for generator in GENERATORS {
-        let fresh = print(generator).with_context(|| format!("generate {}", generator.file))?;
-        let path = root().join(generator.file);
-        if fs::read_to_string(&path).is_ok_and(|old| old == fresh) {
-            continue;
-        }
-        if check {
-            findings.push(format!("{}: stale; run `make generate`", generator.file));
-            continue;
-        }
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-        }
-        fs::write(&path, fresh).with_context(|| format!("write {}", path.display()))?;
-        println!("{} written", generator.file);
+        let fresh =
+            print(generator.arguments).with_context(|| format!("generate {}", generator.file))?;
+        refresh(generator.file, &fresh, check, &mut findings)?;
+    }
+    let tables = print(&["tables"]).context("generate the tables of the pages")?;
+    for (file, fresh) in pages::fresh(&tables, &mut findings)? {
+        refresh(&file, &fresh, check, &mut findings)?;
     }
     Ok(findings)
 }
 
-fn print(generator: &Generator) -> Result<String> {
+fn refresh(file: &str, fresh: &str, check: bool, findings: &mut Vec<String>) -> Result<()> {
+    let path = root().join(file);
+    if fs::read_to_string(&path).is_ok_and(|old| old == fresh) {
+        return Ok(());
+    }
+    if check {
+        findings.push(format!("{file}: stale; run `make generate`"));
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    }
+    fs::write(&path, fresh).with_context(|| format!("write {}", path.display()))?;
+    println!("{file} written");
+    Ok(())
+}
+
+/// What `aipress` prints.
+fn print(arguments: &[&str]) -> Result<String> {
     let command: &mut Command = &mut cargo();
-    command.args(["run", "--quiet", "--package", "aipress", "--"]).args(generator.arguments);
+    command.args(["run", "--quiet", "--package", "aipress", "--"]).args(arguments);
     let mut text = output(command)?;
     if !text.ends_with('\n') {
         text.push('\n');

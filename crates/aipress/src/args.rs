@@ -21,6 +21,7 @@ mod package;
 mod project;
 mod role;
 mod route;
+mod settings;
 mod shard;
 mod tenant;
 mod transfer;
@@ -56,6 +57,7 @@ pub(crate) use package::PackageVerb;
 pub(crate) use project::ProjectVerb;
 pub(crate) use role::Role;
 pub(crate) use route::Route;
+pub(crate) use settings::SettingsVerb;
 pub(crate) use shard::ShardVerb;
 pub(crate) use tenant::TenantCreate;
 pub(crate) use tenant::TenantList;
@@ -121,6 +123,12 @@ pub(crate) enum Verb {
         "aipress --data /tmp/try clean-data --yes",
     ])]
     CleanData(CleanData),
+    /// What the platform of the data folder is told: its config.json
+    #[command(subcommand, after_help = examples![
+        "aipress settings list",
+        "aipress settings explain bufferPoolMib",
+    ])]
+    Settings(SettingsVerb),
     /// WordPress core versions on this machine
     #[command(subcommand, after_help = examples![
         "aipress core list",
@@ -222,6 +230,9 @@ pub(crate) enum Verb {
     /// Print what every verb does (`docs/COMMANDS.md`)
     #[command(hide = true)]
     Commands,
+    /// Print rows for the pages of `docs/`, as JSON
+    #[command(hide = true)]
+    Tables,
     /// Print the API's description (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,

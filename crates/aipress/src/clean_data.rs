@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use aipress_supervise::InstanceLock;
+use aipress_supervise::LockError;
 use anyhow::Context;
 
 use crate::args::CleanData;
@@ -29,8 +30,8 @@ pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Fail
         )));
     }
     // Held to the end, so that nothing starts on what is being removed.
-    let lock = InstanceLock::acquire(&paths.run())
-        .map_err(|error| Failure::Failed(anyhow::anyhow!("{error}; `aipress down` stops it")))?;
+    let lock =
+        InstanceLock::acquire(&paths.run()).map_err(|error| Failure::Failed(runs(root, error)))?;
     if !args.yes {
         ask(root)?;
     }
@@ -42,6 +43,15 @@ pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Fail
     drop(lock);
     println!("All data in {} is removed.", root.display());
     Ok(())
+}
+
+fn runs(root: &Path, error: LockError) -> anyhow::Error {
+    let LockError::Held { pid, .. } = error else { return error.into() };
+    let process = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+    let root = root.display();
+    anyhow::anyhow!(
+        "the platform of {root} runs{process}: `aipress down` stops it; nothing is removed"
+    )
 }
 
 fn ask(root: &Path) -> Result<(), Failure> {

@@ -46,7 +46,10 @@ fn section(command: &Command, text: &mut String) {
             .filter(|arg| !arg.is_global_set() && !arg.is_hide_set())
             .collect();
         let usage = command.clone().render_usage().to_string();
-        text.push_str(&format!("\n```text\n{}\n```\n", usage.trim_start_matches("Usage: ").trim()));
+        text.push_str(&format!(
+            "\n```text generated\n{}\n```\n",
+            usage.trim_start_matches("Usage: ").trim()
+        ));
         let own: Vec<&Arg> = own.into_iter().filter(|arg| arg.get_id() != "help").collect();
         if !own.is_empty() {
             text.push('\n');
@@ -56,7 +59,7 @@ fn section(command: &Command, text: &mut String) {
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let lines: Vec<&str> = examples.lines().filter_map(|line| line.strip_prefix("  ")).collect();
     if !lines.is_empty() {
-        text.push_str(&format!("\n```sh\n{}\n```\n", lines.join("\n")));
+        text.push_str(&format!("\n```sh generated\n{}\n```\n", lines.join("\n")));
     }
     for verb in verbs {
         section(verb, text);

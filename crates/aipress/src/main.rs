@@ -21,6 +21,7 @@ mod php_files;
 mod roles;
 mod settings;
 mod status;
+mod tables;
 mod up;
 mod words;
 mod wp_cli;
@@ -147,6 +148,8 @@ async fn run(args: Args) -> Result<(), Failure> {
             commands::run();
             Ok(())
         }
+        Verb::Settings(verb) => settings::run(data, verb, output),
+        Verb::Tables => tables::run(),
         Verb::Completion(args) => completion::run(&args),
         Verb::Man(args) => man::run(&args),
         Verb::Openapi => roles::openapi(),

@@ -1,6 +1,13 @@
 //! `config.json` of the data folder: what `aipress up` was told, remembered for the next time
 //! and read by every role.
 
+mod keys;
+mod verbs;
+
+pub(crate) use keys::KEYS;
+pub(crate) use keys::Key;
+pub(crate) use verbs::run;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,6 +21,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::args::Up;
+use crate::words;
 
 /// Shards on one machine at most.
 pub(crate) const MAX_SHARDS: u32 = 50;
@@ -101,12 +109,20 @@ impl Settings {
     fn read(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(anyhow::Error::from)
+                .map_err(|error| explained(&error))
                 .and_then(Self::checked)
                 .with_context(|| format!("settings in {}", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error).with_context(|| format!("settings in {}", path.display())),
         }
+    }
+
+    /// What these values make.
+    ///
+    /// # Errors
+    /// When one is unknown or wrong.
+    fn parse(value: serde_json::Value) -> anyhow::Result<Self> {
+        serde_json::from_value(value).map_err(|error| explained(&error)).and_then(Self::checked)
     }
 
     /// Refuses figures that the command line would refuse.
@@ -189,6 +205,24 @@ impl Settings {
     }
 }
 
+/// The error, and for an unknown field the one that was probably meant: serde names all there are.
+fn explained(error: &serde_json::Error) -> anyhow::Error {
+    let text = error.to_string();
+    let mut words = text.split('`').skip(1).step_by(2);
+    let meant = text.contains("unknown field").then(|| {
+        let unknown = words.next()?;
+        words::closest(unknown, words)
+    });
+    match meant.flatten() {
+        Some(meant) => anyhow::anyhow!("{text}: did you mean `{meant}`?"),
+        // Rust's names of types say nothing to people.
+        None => anyhow::anyhow!(
+            text.replace("expected u32", "a whole number is wanted")
+                .replace("expected a boolean", "true or false is wanted")
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +251,11 @@ mod tests {
 
     #[test]
     fn unknown_settings_are_errors_and_missing_ones_defaults() {
-        assert!(serde_json::from_str::<Settings>(r#"{"port":1}"#).is_err());
+        let parsed = |text: &str| Settings::parse(serde_json::from_str(text).unwrap());
+        let error = parsed(r#"{"lisen":"127.0.0.1:1"}"#).unwrap_err().to_string();
+        assert!(error.contains("did you mean `listen`?"), "{error}");
+        let error = parsed(r#"{"webhooks":{"alowPrivate":true}}"#).unwrap_err().to_string();
+        assert!(error.contains("`allowPrivate`"), "{error}");
         let some: Settings = serde_json::from_str(r#"{"shards":7}"#).unwrap();
         assert_eq!(some, Settings { shards: 7, ..Settings::default() });
     }

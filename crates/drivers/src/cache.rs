@@ -11,7 +11,7 @@ use crate::error::DriverError;
 use crate::layout::key_prefix;
 use crate::layout::tenant_handle;
 
-/// Commands that a tenant's user may call: exactly those that `php/README.md` lists, and `PING`.
+/// Commands that a tenant's user may call: exactly those that `php/README.md` lists.
 /// All name their keys. `SCAN`, `KEYS`, `RANDOMKEY`, `DBSIZE`, `FLUSHDB` and the like ignore key
 /// patterns and are out. `AUTH` needs no right.
 pub const TENANT_COMMANDS: &[&str] = &[
@@ -68,4 +68,18 @@ pub trait Cache: Send + Sync {
 
     /// All users.
     async fn inventory(&self) -> Result<Vec<AclUser>, DriverError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_lists_these_commands() {
+        let page = include_str!("../../../php/README.md");
+        let (_, block) = page.split_once("```acl").unwrap();
+        let line = block.lines().nth(1).unwrap();
+        let listed: Vec<&str> = line.split(' ').map(|word| word.trim_start_matches('+')).collect();
+        assert_eq!(listed, TENANT_COMMANDS);
+    }
 }

@@ -85,6 +85,7 @@ pub enum ControlError {
     Io(#[from] io::Error),
 }
 
-fn socket_path(run_dir: &Path) -> PathBuf {
+/// Where a supervisor of this run folder listens: there while it runs.
+pub fn socket_path(run_dir: &Path) -> PathBuf {
     run_dir.join("supervisor.sock")
 }

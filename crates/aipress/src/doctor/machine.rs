@@ -8,6 +8,7 @@ use aipress_drivers::local::fpm::PhpInstall;
 use aipress_drivers::local::fpm::is_confined;
 use aipress_drivers::local::mariadb::MariadbOptions;
 use aipress_drivers::local::redis::RedisOptions;
+use aipress_supervise::control;
 
 use crate::core;
 use crate::data;
@@ -125,7 +126,7 @@ fn files() -> Check {
 fn port(paths: &DataPaths, settings: &Settings) -> Check {
     let name = "port";
     let listen = settings.listen;
-    if paths.run().join("supervisor.sock").exists() {
+    if control::socket_path(&paths.run()).exists() {
         return Check::good(name, format!("{listen}, held by the platform"));
     }
     match TcpListener::bind(listen) {

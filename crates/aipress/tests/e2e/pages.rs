@@ -1,135 +1,99 @@
-//! The pages in `docs/`: every block that says `run` is typed at a real platform, in order; every
-//! example of JSON or YAML that names its schema has that form.
+//! The documents: every block says how it is looked at. What says `run` is typed at a real platform,
+//! in order; what is shown as its output is what it prints; examples of JSON or YAML that name their
+//! schema have that form. `docs/README.md` tells writers how.
 
+mod blocks;
+mod output;
+mod run;
 mod schema;
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
 
 use aipress_testkit::Platform;
 use aipress_testkit::PlatformOptions;
 use serde_json::Value;
 
 use crate::options;
+use blocks::Block;
+use blocks::Use;
+use blocks::pages;
+use blocks::root;
 
-/// Longest that the commands of one page may take, in seconds.
-const PAGE_SECONDS: &str = "240";
-
-/// A fenced block of a page.
-struct Block {
-    /// What stands behind the three backticks, in words.
-    info: Vec<String>,
-    text: String,
-    line: usize,
-}
-
-impl Block {
-    fn says(&self, language: &str, word: &str) -> bool {
-        self.info.first().is_some_and(|first| first == language)
-            && self.info.iter().skip(1).any(|other| other == word)
-    }
-
-    /// The value of `name=…` among the words.
-    fn value(&self, name: &str) -> Option<&str> {
-        self.info.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
-    }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Pages by name, in the order of the alphabet.
-fn pages() -> Vec<(String, Vec<Block>)> {
-    let mut pages: Vec<(String, Vec<Block>)> = fs::read_dir(root().join("docs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, blocks(&fs::read_to_string(&path).unwrap()))
-        })
-        .collect();
-    pages.sort_by(|a, b| a.0.cmp(&b.0));
-    pages
-}
-
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut open: Option<Block> = None;
-    for (number, line) in page.lines().enumerate() {
-        match (&mut open, line.strip_prefix("```")) {
-            (None, Some(info)) => {
-                let info = info.split_whitespace().map(str::to_owned).collect();
-                open = Some(Block { info, text: String::new(), line: number + 1 });
+#[test]
+fn every_block_says_how_it_is_tested() {
+    let mut wrong = Vec::new();
+    for (_, blocks) in pages() {
+        for block in &blocks {
+            match block.usage() {
+                Err(error) => wrong.push(error),
+                Ok(Use::TestedBy(test)) => {
+                    let page = block.place.split(':').next().unwrap();
+                    let text = fs::read_to_string(root().join(test)).unwrap_or_default();
+                    if !text.contains(page) {
+                        wrong.push(format!("{}: {test} says nothing of {page}", block.place));
+                    }
+                }
+                Ok(_) => {}
             }
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (Some(block), None) => {
-                block.text.push_str(line);
-                block.text.push('\n');
-            }
-            (None, None) => {}
         }
     }
-    assert!(open.is_none(), "a block is never closed");
-    blocks
-}
-
-/// One script of all the blocks of a page that are to be run.
-fn script(page: &str, blocks: &[Block]) -> Option<String> {
-    let mut script = String::from("set -euo pipefail\n");
-    let mut any = false;
-    for block in blocks.iter().filter(|block| block.says("sh", "run")) {
-        any = true;
-        script.push_str(&format!("echo '--- docs/{page}:{}' >&2\n", block.line));
-        match block.value("exit") {
-            None => script.push_str(&block.text),
-            Some(code) => script.push_str(&format!(
-                "set +e\n(\nset -e\n{})\n[ $? = {code} ] || exit 99\nset -e\n",
-                block.text
-            )),
-        }
-    }
-    any.then_some(script)
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test]
 async fn the_examples_of_the_documents_run() {
-    let platform = Platform::start(PlatformOptions { hello: true, ..options() }).await;
-    let token = fs::read_to_string(platform.path("meta/admin-token")).unwrap();
-    let folder = platform.data().parent().unwrap().to_owned();
-    let mut pages_run = Vec::new();
+    let platform = Platform::new(PlatformOptions { hello: true, ..options() });
+    it_comes_up_as_the_readme_shows(&platform).await;
+    let (mut pages_run, mut wrong) = (Vec::new(), Vec::new());
     for (page, blocks) in pages() {
-        let Some(script) = script(&page, &blocks) else { continue };
-        let work = platform.home().join(&page);
-        fs::create_dir(&work).unwrap();
-        let mut bash = tokio::process::Command::new("timeout");
-        bash.args(["--kill-after=5", PAGE_SECONDS, "bash", "-c", &script])
-            .current_dir(&work)
-            .kill_on_drop(true)
-            .stdin(std::process::Stdio::null())
-            .env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()))
-            .env("HOME", platform.home())
-            .env("XDG_CONFIG_HOME", platform.home().join(".config"))
-            .env("AIPRESS_DATA", platform.data())
-            .env("api", format!("http://console.localhost:{}/v1", platform.address().port()))
-            .env("auth", format!("Authorization: Bearer {}", token.trim()));
-        for variable in ["AIPRESS_SERVER", "AIPRESS_TOKEN", "AIPRESS_TOKEN_FILE", "AIPRESS_CONTEXT"]
-        {
-            bash.env_remove(variable);
+        let started = std::time::Instant::now();
+        match run::page(&platform, &page, &blocks).await {
+            Ok(false) => {}
+            Ok(true) => {
+                run::clean_up(&platform).await;
+                println!("{page}: {:?}", started.elapsed());
+                pages_run.push(page);
+            }
+            Err(error) => {
+                run::clean_up(&platform).await;
+                wrong.push(error);
+            }
         }
-        let ended = bash.output().await.unwrap();
-        assert!(
-            ended.status.success(),
-            "docs/{page} ({}):\n{}\n{}",
-            ended.status,
-            String::from_utf8_lossy(&ended.stderr),
-            String::from_utf8_lossy(&ended.stdout)
-        );
-        pages_run.push(page);
+        settings_are_taken(&platform, &blocks).await;
     }
-    assert!(pages_run.len() >= 5, "only {pages_run:?} have blocks that run");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(pages_run.len() >= 18, "only {pages_run:?} have blocks that run");
+}
+
+/// What `README.md` shows as the end of `make up`, from where the platform starts.
+async fn it_comes_up_as_the_readme_shows(platform: &Platform) {
+    let told = platform.up().await.good();
+    let pages = pages();
+    let mut blocks = pages.iter().filter(|(page, _)| page == "README.md").flat_map(|(_, b)| b);
+    let shown = blocks.find(|block| block.text.contains("AIPress is up.")).unwrap();
+    let (_, shown) = shown.text.split_once("Starting the platform").unwrap();
+    let shown = run::here(platform, &format!("Starting the platform{shown}"));
+    let difference = output::difference(&shown, &format!("{}{}", told.err, told.out));
+    assert_eq!(difference, None, "README.md");
+}
+
+/// Files of configuration are read by the commands that tell of them.
+async fn settings_are_taken(platform: &Platform, blocks: &[Block]) {
+    for block in blocks {
+        let folder = platform.home().join("settings");
+        let shown = folder.display().to_string();
+        let (file, args) = match block.usage() {
+            Ok(Use::Settings) => ("config.json", ["settings", "list"]),
+            Ok(Use::Config) => ("aipress/config.yaml", ["config", "view"]),
+            _ => continue,
+        };
+        let file = folder.join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &block.text).unwrap();
+        let variables = [("AIPRESS_DATA", shown.as_str()), ("XDG_CONFIG_HOME", &shown)];
+        let told = platform.cli_in(&args, &variables).await;
+        assert_eq!(told.code, 0, "{}: {}", block.place, told.err);
+    }
 }
 
 #[test]
@@ -140,31 +104,26 @@ fn the_examples_of_the_documents_have_the_form_that_they_name() {
     let (api, tenant) = (read("openapi/meta.json"), read("schema/tenant.json"));
     let mut checked = 0;
     let mut wrong = Vec::new();
-    for (page, blocks) in pages() {
-        for block in &blocks {
-            let language = block.info.first().map_or("", String::as_str);
-            let Some(name) = block.value("schema") else { continue };
-            let (whole, schema) = match name {
-                "tenant" => (&tenant, &tenant),
-                name => (&api, &api["components"]["schemas"][name]),
-            };
-            assert!(schema.is_object(), "docs/{page}:{}: no schema `{name}`", block.line);
-            let documents: Vec<Value> = match language {
-                "json" => vec![
-                    serde_json::from_str(&block.text)
-                        .unwrap_or_else(|error| panic!("docs/{page}:{}: {error}", block.line)),
-                ],
-                _ => yaml(&block.text),
-            };
-            for document in documents {
-                checked += 1;
-                let complaints = schema::complaints(whole, schema, &document);
-                wrong.extend(
-                    complaints
-                        .into_iter()
-                        .map(|what| format!("docs/{page}:{}: {what}", block.line)),
-                );
+    let pages = pages();
+    for block in pages.iter().flat_map(|(_, blocks)| blocks) {
+        let Ok(Use::Schema(name)) = block.usage() else { continue };
+        let place = &block.place;
+        let (whole, schema) = match name {
+            "tenant" => (&tenant, &tenant),
+            name => (&api, &api["components"]["schemas"][name]),
+        };
+        assert!(schema.is_object(), "{place}: no schema `{name}`");
+        let documents: Vec<Value> = match block.language() {
+            "json" => {
+                let document = serde_json::from_str(&block.text);
+                vec![document.unwrap_or_else(|error| panic!("{place}: {error}"))]
             }
+            _ => yaml(&block.text),
+        };
+        for document in documents {
+            checked += 1;
+            let complaints = schema::complaints(whole, schema, &document);
+            wrong.extend(complaints.into_iter().map(|what| format!("{place}: {what}")));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -1,0 +1,165 @@
+//! Every setting by its key, such as `webhooks.allowPrivate`: what it means, and what it is when
+//! nothing is said. `aipress settings` and `docs/settings.md` are made from this table.
+
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::words;
+
+/// A setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    /// Its place in `config.json`, with dots.
+    pub(crate) name: &'static str,
+    /// What it is when nothing is said, in words; with its unit.
+    pub(crate) default: &'static str,
+    /// What it does, as Markdown.
+    pub(crate) about: &'static str,
+    /// Whether it may change once the platform has data.
+    pub(crate) is_fixed: bool,
+}
+
+const fn key(name: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key { name, default, about, is_fixed: false }
+}
+
+/// All of them, in the order of the alphabet.
+pub(crate) const KEYS: [Key; 13] = [
+    key("accessLog", "true", "a line for each request in the logs of edge and gateways"),
+    Key {
+        is_fixed: true,
+        ..key(
+            "baseDomain",
+            "localhost",
+            "sites are at `NAME.<baseDomain>`; sites that are there would keep their old hosts",
+        )
+    },
+    key("bufferPoolMib", "32 MiB", "InnoDB's buffer pool of each shard"),
+    key("consoleHost", "console.localhost", "host of the API"),
+    key(
+        "directory",
+        "https://api.wordpress.org",
+        "directory that plugins and themes are fetched from",
+    ),
+    key("listen", "127.0.0.1:8080", "address that the edge listens on (`up --listen`)"),
+    key("region", "us-central1", "region of all shards of this machine"),
+    key("shards", "2", "shards, 50 sites each: 1 to 50, may grow (`up --shards`)"),
+    Key {
+        is_fixed: true,
+        ..key(
+            "uidBase",
+            "70000",
+            "first Unix id (`up --uid-base`); those up to `uidBase` + 100 · (shards + 1) must be \
+             nobody else's",
+        )
+    },
+    key(
+        "webhooks.allowPrivate",
+        "false",
+        "whether webhooks may go to private addresses and by plain `http`; whoever makes one then \
+         calls what only this machine reaches",
+    ),
+    key("wordpress", "chosen at the first start", "WordPress core of new sites (`up --wordpress`)"),
+    key("wpCli.archive", "none", "path of a `wp-cli.phar`: all of wp-cli runs in sites"),
+    key("wpCli.sha256", "none", "its SHA-256, 64 hex digits; both or neither"),
+];
+
+/// The setting of this name.
+///
+/// # Errors
+/// When there is none, with the one that was probably meant.
+pub(crate) fn find(name: &str) -> Result<Key, String> {
+    if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+        return Ok(*key);
+    }
+    let whole = KEYS
+        .iter()
+        .find(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
+    let meant = whole.map(|key| key.name);
+    Err(match meant.or_else(|| words::closest(name, KEYS.iter().map(|key| key.name))) {
+        Some(meant) => format!("there is no setting `{name}`: did you mean `{meant}`?"),
+        None => format!("there is no setting `{name}`: `aipress settings list` shows all"),
+    })
+}
+
+/// The value at a key; null when there is none.
+pub(crate) fn value<'a>(settings: &'a Value, name: &str) -> &'a Value {
+    settings.pointer(&format!("/{}", name.replace('.', "/"))).unwrap_or(&Value::Null)
+}
+
+/// Puts a value at a key, or takes it away; a group of which nothing is left goes, too.
+pub(crate) fn put(settings: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    let Some((group, field)) = name.split_once('.') else {
+        match value {
+            Some(value) => settings.insert(name.to_owned(), value),
+            None => settings.remove(name),
+        };
+        return;
+    };
+    let mut fields = match settings.remove(group) {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    put(&mut fields, field, value);
+    if !fields.is_empty() {
+        settings.insert(group.to_owned(), Value::Object(fields));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::settings::WpCli;
+
+    /// Names of all values that are no groups.
+    fn leaves(value: &Value, before: &str, found: &mut BTreeSet<String>) {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let name = format!("{before}{name}");
+            match value {
+                Value::Object(_) => leaves(value, &format!("{name}."), found),
+                _ => drop(found.insert(name)),
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_key_and_every_key_a_field_and_its_default() {
+        let wp_cli = WpCli { archive: "/a".into(), sha256: "b".to_owned() };
+        let all = Settings { wp_cli: Some(wp_cli), ..Settings::default() };
+        let mut found = BTreeSet::new();
+        leaves(&serde_json::to_value(all).unwrap(), "", &mut found);
+        let keys: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+        assert_eq!(found, keys);
+        let defaults = serde_json::to_value(Settings::default()).unwrap();
+        for key in KEYS {
+            match value(&defaults, key.name) {
+                Value::Null => {}
+                Value::String(text) => assert_eq!(key.default, text, "{}", key.name),
+                other => assert_eq!(key.default, other.to_string(), "{}", key.name),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_probably_meant_is_named() {
+        assert!(find("listen").is_ok());
+        assert!(find("lisen").unwrap_err().contains("`listen`"));
+        assert!(find("webhooks").unwrap_err().contains("`webhooks.allowPrivate`"));
+        assert!(find("zzz").unwrap_err().contains("settings list"));
+    }
+
+    #[test]
+    fn a_value_is_put_and_taken_away_with_its_group() {
+        let mut settings = Map::new();
+        put(&mut settings, "wpCli.archive", Some(json!("/a")));
+        put(&mut settings, "shards", Some(json!(3)));
+        assert_eq!(Value::from(settings.clone()), json!({"shards": 3, "wpCli": {"archive": "/a"}}));
+        put(&mut settings, "wpCli.archive", None);
+        assert_eq!(Value::from(settings), json!({"shards": 3}));
+    }
+}
