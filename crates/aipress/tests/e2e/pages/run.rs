@@ -70,7 +70,7 @@ pub(super) async fn page(
             "{page} ({}):\n{}\n{}",
             ended.status,
             String::from_utf8_lossy(&ended.stderr),
-            (0..blocks.len()).filter_map(printed).last().unwrap_or_default(),
+            (0..blocks.len()).rev().find_map(printed).unwrap_or_default(),
         ));
     }
     for (number, block) in blocks.iter().enumerate() {
