@@ -16,6 +16,8 @@ use crate::settings::Key;
 
 /// Flags of every change that is waited for; `docs/CLI.md` tells of them once.
 const OF_EVERY_CHANGE: [&str; 3] = ["wait", "no_wait", "timeout"];
+/// Parameters of every list and of every change; `docs/API.md` tells of them once.
+const OF_MANY_CALLS: [&str; 3] = ["limit", "cursor", "dryRun"];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// Prints them: `{"commands": [{"name", "row"}], "calls": …, "settings": …}`.
@@ -97,7 +99,9 @@ fn calls(description: &Value) -> Vec<Value> {
             let Some(call) = methods.get(method) else { continue };
             let query: Vec<String> = list(&call["parameters"])
                 .filter(|parameter| parameter["in"] == "query")
-                .filter_map(|parameter| Some(format!("`{}`", parameter["name"].as_str()?)))
+                .filter_map(|parameter| parameter["name"].as_str())
+                .filter(|name| !OF_MANY_CALLS.contains(name))
+                .map(|name| format!("`{name}`"))
                 .collect();
             let answers = call["responses"].as_object().into_iter().flatten();
             let answers: Vec<&str> = answers

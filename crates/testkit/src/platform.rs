@@ -156,6 +156,12 @@ impl Platform {
         self.folder.join("home")
     }
 
+    /// `PATH` with the folder of the binary before this process's own.
+    pub fn search_path(&self) -> String {
+        let others = std::env::var("PATH").unwrap_or_default();
+        format!("{}:{others}", self.folder.join(BUILD).display())
+    }
+
     /// The Unix user that the platform runs as, when that is not this process's.
     pub fn user(&self) -> Option<u32> {
         self.user

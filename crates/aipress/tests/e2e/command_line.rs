@@ -8,13 +8,6 @@ use aipress_testkit::PlatformOptions;
 
 use crate::options;
 
-/// The folder of the platform's own copy of the binary, first on the path.
-fn path(platform: &Platform) -> String {
-    let folder = platform.data();
-    let folder = folder.parent().unwrap().display();
-    format!("{folder}:{}", std::env::var("PATH").unwrap())
-}
-
 #[tokio::test]
 async fn a_person_at_a_terminal() {
     let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
@@ -87,7 +80,7 @@ fn names_are_completed(platform: &Platform) {
         );
         let mut bash = Command::new("bash");
         bash.args(["--norc", "-c", &script]).env("AIPRESS_DATA", platform.data());
-        bash.env("XDG_CONFIG_HOME", platform.home()).env("PATH", path(platform));
+        bash.env("XDG_CONFIG_HOME", platform.home()).env("PATH", platform.search_path());
         let output = bash.output().unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };

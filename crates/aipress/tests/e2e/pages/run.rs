@@ -114,14 +114,13 @@ fn sorted(text: &str) -> String {
 
 async fn bash(platform: &Platform, script: &str, work: &Path, out: &Path) -> Output {
     let token = fs::read_to_string(platform.path("meta/admin-token")).unwrap();
-    let folder = platform.data().parent().unwrap().to_owned();
     let mut bash = tokio::process::Command::new("timeout");
     bash.args(["--kill-after=5", PAGE_SECONDS, "bash", "-c", script])
         .current_dir(work)
         .kill_on_drop(true)
         .stdin(Stdio::null())
         .env("out", out)
-        .env("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()))
+        .env("PATH", platform.search_path())
         .env("HOME", platform.home())
         .env("XDG_CONFIG_HOME", platform.home().join(".config"))
         .env("AIPRESS_DATA", platform.data())
