@@ -248,15 +248,6 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// Whether `--dry-run` keeps it from changing anything.
-    pub(crate) fn takes_dry_run(&self) -> bool {
-        match self {
-            Self::Apply(_) | Self::Shard(_) => true,
-            Self::Tenant(verb) => verb.takes_dry_run(),
-            _ => false,
-        }
-    }
-
     /// Whether it runs on and logs, instead of talking to a person.
     pub(crate) fn is_service(&self) -> bool {
         matches!(self, Self::Role(_)) || matches!(self, Self::Up(up) if !up.detach)

@@ -28,6 +28,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit::Failure;
+use crate::output;
 use crate::words;
 
 /// The context that is always there: the platform of the data folder.
@@ -36,6 +37,8 @@ pub(crate) const LOCAL: &str = "local";
 const NAME_MAX: usize = 63;
 /// Largest file that is read, in bytes.
 const FILE_MAX: u64 = 1 << 20;
+/// Lines shown around a change of it.
+const AROUND: usize = 3;
 
 /// What a person chose, once for all commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +165,28 @@ impl Config {
         durable::write(&path, text.as_bytes(), 0o600)
             .with_context(|| format!("write {}", path.display()))?;
         Ok(())
+    }
+
+    /// The same; with `dry_run` it is only shown what would change. Whether it is written.
+    ///
+    /// # Errors
+    /// When something in it is wrong, or what the file system says.
+    pub(crate) fn keep(&self, dry_run: bool) -> Result<bool, Failure> {
+        if !dry_run {
+            return self.save().map(|()| true);
+        }
+        self.checked().map_err(Failure::Usage)?;
+        let text = |config: &Self| -> Result<String, Failure> {
+            let mut config = config.clone();
+            for context in config.contexts.values_mut() {
+                context.token = context.token.as_ref().map(|_| Secret::new("(not shown)"));
+            }
+            Ok(serde_yaml_ng::to_string(&config).context("encode YAML")?)
+        };
+        let (path, before) = (Self::path()?.display().to_string(), Self::load()?);
+        output::say(&output::diff(&path, &path, &text(&before)?, &text(self)?, AROUND));
+        output::note("Nothing is done yet: the same command without --dry-run does it.");
+        Ok(false)
     }
 
     /// A context that is there.

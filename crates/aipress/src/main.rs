@@ -14,6 +14,7 @@ mod doctor;
 mod down;
 mod exit;
 mod fields;
+mod foresee;
 mod hints;
 mod man;
 mod output;
@@ -132,8 +133,8 @@ async fn run(args: Args) -> Result<(), Failure> {
     let data = global.data.as_deref();
     let output = global.output;
     let connect = &global.connect;
-    if connect.dry_run && !verb.takes_dry_run() {
-        return Err(Failure::Usage("--dry-run: there is no dry run of this yet".to_owned()));
+    if connect.dry_run && foresee::tell(data, &verb, output).await? {
+        return Ok(());
     }
     match verb {
         Verb::Up(up) => up::run(data, up).await,
@@ -142,7 +143,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Verb::Doctor(doctor) => doctor::run(data, connect, doctor, output).await,
         Verb::CleanData(clean) => clean_data::run(data, clean).await,
         Verb::Core(verb) => core::run(data, verb, output).await,
-        Verb::Config(verb) => cli::config::run(&verb, output),
+        Verb::Config(verb) => cli::config::run(connect, &verb, output),
         Verb::Context(verb) => cli::context::run(data, connect, verb, output),
         Verb::Commands => {
             commands::run();

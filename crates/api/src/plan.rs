@@ -77,6 +77,10 @@ pub struct PlanItem {
     /// be applied by its hash: the request itself is sent again. Left out when all is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_kept: Option<String>,
+    /// Etag of what it is about, as it was when the plan was made; not a part of the hash. Left out
+    /// for what has none, or is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// The state that it was made from; when it is another, the plan is stale.
     #[schema(value_type = Object)]
     pub made_from: Value,

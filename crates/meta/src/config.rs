@@ -35,6 +35,8 @@ pub struct MetaConfig {
     pub streams: StreamLimits,
     /// How webhooks are called.
     pub webhooks: WebhookConfig,
+    /// PHP of the shards, such as `8.2`; `None` where nobody knows.
+    pub php: Option<String>,
     /// The mirror of plugins and themes.
     pub packages: PackagesConfig,
     /// The time of day.

@@ -58,6 +58,7 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         sealer,
         sites: config.sites,
         federation: config.federation,
+        php: config.php,
         roles,
         own_token: config.own_token,
         streams: config.streams,

@@ -9,6 +9,7 @@ mod documents;
 mod dry_run;
 mod endpoint;
 mod events;
+mod fields;
 mod followers;
 mod harness;
 mod idempotency;

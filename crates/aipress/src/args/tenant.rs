@@ -159,23 +159,6 @@ pub(crate) struct TenantWp {
     pub(crate) command: Vec<String>,
 }
 
-impl TenantVerb {
-    /// Whether `--dry-run` keeps it from changing anything: only where every change goes by the
-    /// client's own call for changes.
-    pub(crate) fn takes_dry_run(&self) -> bool {
-        matches!(
-            self,
-            Self::Create(_)
-                | Self::Update(_)
-                | Self::Delete(_)
-                | Self::Undelete(_)
-                | Self::Erase(_)
-                | Self::Suspend(_)
-                | Self::Resume(_)
-        )
-    }
-}
-
 /// `tenant create`.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct TenantCreate {

@@ -179,7 +179,7 @@ async fn put(client: &ApiClient, document: &Document, item: &PlanItem, wait: Wai
     let outcome = if item.action == "tenant.create" { "created" } else { "changed" };
     output::note(&format!("{name}: {}", item.summary));
     let done = async {
-        let accepted = client.tenant_put(&name, &document.value).await?;
+        let accepted = client.tenant_put(&name, &document.value, item.etag.as_deref()).await?;
         if !wait.no_wait && !accepted.operation.state.is_final() {
             let timeout = Duration::from_secs(wait.timeout);
             follow::to_the_end(client, &accepted.operation, timeout).await?;
@@ -188,6 +188,11 @@ async fn put(client: &ApiClient, document: &Document, item: &PlanItem, wait: Wai
     };
     match done.await {
         Ok(url) => Outcome { name, outcome, url: Some(url), message: None },
+        Err(Failure::Api(ApiError::Problem(problem))) if problem.status == 412 => {
+            let message = "somebody changed it since it was planned: `aipress diff` shows what \
+                           would change now; nothing of it was overwritten";
+            Outcome { name, outcome: "failed", url: None, message: Some(message.to_owned()) }
+        }
         Err(error) => {
             Outcome { name, outcome: "failed", url: None, message: Some(error.to_string()) }
         }

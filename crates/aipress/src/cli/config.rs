@@ -3,6 +3,7 @@
 use aipress_types::Secret;
 
 use crate::args::ConfigVerb;
+use crate::args::Connect;
 use crate::args::Output;
 use crate::config;
 use crate::config::Config;
@@ -10,7 +11,7 @@ use crate::exit::Failure;
 use crate::output;
 
 /// Calls one verb.
-pub(crate) fn run(verb: &ConfigVerb, output: Output) -> Result<(), Failure> {
+pub(crate) fn run(how: &Connect, verb: &ConfigVerb, output: Output) -> Result<(), Failure> {
     match verb {
         ConfigVerb::Path => {
             output::say(&format!("{}\n", Config::path()?.display()));
@@ -25,12 +26,12 @@ pub(crate) fn run(verb: &ConfigVerb, output: Output) -> Result<(), Failure> {
         ConfigVerb::Set { key, value } => {
             let mut config = Config::load()?;
             config::set(&mut config, key, value)?;
-            config.save()
+            config.keep(how.dry_run).map(drop)
         }
         ConfigVerb::Unset { key } => {
             let mut config = Config::load()?;
             config::unset(&mut config, key)?;
-            config.save()
+            config.keep(how.dry_run).map(drop)
         }
     }
 }

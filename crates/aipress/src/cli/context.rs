@@ -35,12 +35,14 @@ pub(crate) fn run(
         ContextVerb::Use { name } => {
             let mut config = Config::load()?;
             select(&mut config, &name)?;
-            config.save()?;
+            if !config.keep(how.dry_run)? {
+                return Ok(());
+            }
             output::note(&format!("Commands talk to `{name}` from now on."));
             Ok(())
         }
         ContextVerb::Add(args) => add(how, args),
-        ContextVerb::Remove { name } => remove(&name),
+        ContextVerb::Remove { name } => remove(how, &name),
     }
 }
 
@@ -163,7 +165,9 @@ fn add(how: &Connect, args: ContextAdd) -> Result<(), Failure> {
     if args.select {
         config.current_context = Some(args.name.clone());
     }
-    config.save()?;
+    if !config.keep(how.dry_run)? {
+        return Ok(());
+    }
     if !has_token {
         output::note("No token was given: AIPRESS_TOKEN or --token-file must say who you are.");
     }
@@ -187,7 +191,7 @@ fn token_from_stdin() -> Result<Secret, Failure> {
     Ok(Secret::new(token))
 }
 
-fn remove(name: &str) -> Result<(), Failure> {
+fn remove(how: &Connect, name: &str) -> Result<(), Failure> {
     if name == LOCAL {
         return Err(Failure::Usage("`local` is always there".to_owned()));
     }
@@ -198,7 +202,9 @@ fn remove(name: &str) -> Result<(), Failure> {
     if was_current {
         config.current_context = None;
     }
-    config.save()?;
+    if !config.keep(how.dry_run)? {
+        return Ok(());
+    }
     let next = if was_current { "; commands talk to `local` from now on" } else { "" };
     output::note(&format!("Context `{name}` is removed{next}."));
     Ok(())

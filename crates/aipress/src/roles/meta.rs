@@ -10,6 +10,7 @@ use aipress_meta::StreamLimits;
 use aipress_meta::WebhookConfig;
 use aipress_types::Secret;
 
+use crate::core;
 use crate::roles::Start;
 use crate::roles::socket;
 use crate::up::MASTER_KEY_VARIABLE;
@@ -37,6 +38,7 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
             console_host: settings.console_host.clone(),
         },
         admin_token_file: paths.admin_token(),
+        php: core::php().ok().map(|version| branch(&version.to_string())),
         streams: StreamLimits::default(),
         webhooks: WebhookConfig {
             allow_private: settings.webhooks.allow_private,
@@ -47,4 +49,9 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
     };
     aipress_meta::run(config, lifecycle).await?;
     Ok(())
+}
+
+/// `8.2` of `8.2.29`: what a site may ask for.
+fn branch(version: &str) -> String {
+    version.split('.').take(2).collect::<Vec<_>>().join(".")
 }

@@ -14,6 +14,7 @@ mod life;
 mod logs;
 mod packages;
 mod pages;
+mod plans;
 mod refused;
 mod rootless;
 mod starting;

@@ -18,12 +18,13 @@ pub struct ApiClient {
     host: String,
     token: Option<String>,
     dry_run: bool,
+    if_match: Option<String>,
 }
 
 impl ApiClient {
     /// A client that sends `host` as the name it calls and `token` as its proof.
     pub fn new(http: Client, host: impl Into<String>, token: Option<String>) -> Self {
-        Self { http, host: host.into(), token, dry_run: false }
+        Self { http, host: host.into(), token, dry_run: false, if_match: None }
     }
 
     /// With `true`, every change that has a dry run ends in [`ApiError::Planned`] and changes
@@ -43,6 +44,11 @@ impl ApiClient {
         Self { http: self.http.clone().waiting(timeout), ..self.clone() }
     }
 
+    /// The same client for a change of what has this etag.
+    pub(super) fn if_match(&self, etag: Option<&str>) -> Self {
+        Self { if_match: etag.map(|etag| format!("\"{etag}\"")), ..self.clone() }
+    }
+
     /// A request without a body.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         let request = self.request(Method::GET, path).body(Bytes::new());
@@ -58,8 +64,7 @@ impl ApiClient {
         body: &B,
     ) -> Result<T, ApiError> {
         if self.dry_run {
-            let sign = if path.contains('?') { '&' } else { '?' };
-            let plan = self.post(method, &format!("{path}{sign}dryRun=true"), body).await?;
+            let plan = self.post(method, &planning(path), body).await?;
             return Err(ApiError::Planned(Box::new(plan)));
         }
         self.post(method, path, body).await
@@ -81,8 +86,24 @@ impl ApiClient {
         self.change_with(method, path, "application/json", body).await
     }
 
+    /// The same with a body that is not JSON.
+    pub(super) async fn change_bytes<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<T, ApiError> {
+        if self.dry_run {
+            let path = planning(path);
+            let plan = self.change_with(method, &path, media_type, body).await?;
+            return Err(ApiError::Planned(Box::new(plan)));
+        }
+        self.change_with(method, path, media_type, body).await
+    }
+
     /// A change whose body is of another kind.
-    pub(super) async fn change_with<T: DeserializeOwned>(
+    async fn change_with<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -95,6 +116,9 @@ impl ApiClient {
             .header("idempotency-key", uuid::Uuid::new_v4().to_string());
         if body.is_empty() {
             request = request.header(header::CONTENT_LENGTH, 0);
+        }
+        if let Some(etag) = &self.if_match {
+            request = request.header(header::IF_MATCH, etag);
         }
         self.send(path, request.body(body)).await
     }
@@ -136,6 +160,12 @@ impl ApiClient {
             detail: error.to_string(),
         })
     }
+}
+
+/// The path of a change that is only to be planned.
+fn planning(path: &str) -> String {
+    let sign = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{sign}dryRun=true")
 }
 
 pub(super) fn refusal(path: &str, status: u16, body: &[u8]) -> ApiError {

@@ -44,7 +44,7 @@ impl ApiClient {
         archive: Bytes,
     ) -> Result<PackageView, ApiError> {
         self.patient(TIMEOUT)
-            .change_with(Method::POST, &query.on(paths::PACKAGES), "application/zip", archive)
+            .change_bytes(Method::POST, &query.on(paths::PACKAGES), "application/zip", archive)
             .await
     }
 

@@ -1,5 +1,7 @@
 //! Calls about plans.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::Value;
 
@@ -9,6 +11,10 @@ use crate::paths;
 use crate::plan::PlanApplied;
 use crate::plan::PlanCreate;
 use crate::plan::PlanView;
+
+/// Several changes one after the other, or a command, take longer than other calls; no longer than
+/// an edge waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(310);
 
 impl ApiClient {
     /// `POST /v1/plans` of documents.
@@ -34,6 +40,6 @@ impl ApiClient {
     /// See [`ApiError`].
     pub async fn plan_apply(&self, hash: &str) -> Result<PlanApplied, ApiError> {
         let path = format!("{}/{}/apply", paths::PLANS, super::platform::escape(hash));
-        self.change(Method::POST, &path, &()).await
+        self.patient(PATIENCE).change(Method::POST, &path, &()).await
     }
 }

@@ -60,12 +60,17 @@ impl ApiClient {
         self.change(Method::PATCH, &path(id, ""), body).await
     }
 
-    /// `PUT /v1/tenants/{id}`.
+    /// `PUT /v1/tenants/{id}`, only if its etag is still this one.
     ///
     /// # Errors
-    /// See [`ApiError`].
-    pub async fn tenant_put(&self, id: &str, body: &Value) -> Result<Accepted, ApiError> {
-        self.change(Method::PUT, &path(id, ""), body).await
+    /// See [`ApiError`]; a problem of status 412 when it was changed meanwhile.
+    pub async fn tenant_put(
+        &self,
+        id: &str,
+        body: &Value,
+        etag: Option<&str>,
+    ) -> Result<Accepted, ApiError> {
+        self.if_match(etag).change(Method::PUT, &path(id, ""), body).await
     }
 
     /// `GET /v1/tenants/{id}/document`.

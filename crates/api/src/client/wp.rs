@@ -30,6 +30,17 @@ impl ApiClient {
     /// See [`ApiError`].
     pub async fn tenant_wp(&self, id: &str, command: &WpCommand) -> Result<WpLines, ApiError> {
         let path = format!("{}/{}/wp", paths::TENANTS, super::platform::escape(id));
+        if self.is_dry_run() {
+            let planned: Result<WpLine, ApiError> = self.change(Method::POST, &path, command).await;
+            return match planned {
+                Err(error) => Err(error),
+                Ok(_) => Err(ApiError::Unexpected {
+                    path,
+                    status: 200,
+                    detail: "a plan was asked for".to_owned(),
+                }),
+            };
+        }
         let unexpected =
             |detail: String| ApiError::Unexpected { path: path.clone(), status: 0, detail };
         let body = serde_json::to_vec(command).map_err(|error| unexpected(error.to_string()))?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::response::Response;
 use http::HeaderValue;
 use http::header;
-use serde_json::Value;
 
 use crate::app::plan;
 use crate::app::plan::planner;
@@ -39,14 +38,14 @@ pub(crate) async fn answer(
 ) -> Result<Response, ApiError> {
     let item = planner::item(request, noted)
         .ok_or_else(|| ApiError::new(&codes::NO_DRY_RUN, "nobody can say what it would do"))?;
+    let etag = item.etag.clone();
     let mut change = Change::begin(plane).await?;
     let (actor, account, now) = (caller.actor(), caller.account.id, change.now);
     let record = plan::record(plane, &actor, account, &[item], now)?;
     plan::keep(&mut change, &record).await?;
     change.commit().await?;
     let mut response = reply::ok(&plan::view(plane, &record)?)?;
-    let etag = noted.before.as_ref().and_then(|before| before.get("etag"));
-    if let Some(etag) = etag.and_then(Value::as_str)
+    if let Some(etag) = &etag
         && let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\""))
     {
         // Of what the plan is about.

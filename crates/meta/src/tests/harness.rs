@@ -181,6 +181,7 @@ impl Meta {
                 console_host: "console.localhost".into(),
             },
             admin_token_file: at("admin-token"),
+            php: Some("8.2".to_owned()),
             streams: StreamLimits::default(),
             webhooks: self.webhooks.clone(),
             packages: PackagesConfig {

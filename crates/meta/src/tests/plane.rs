@@ -25,6 +25,7 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         sealer: Sealer::new(&[1; 32]),
         sites: config.sites,
         federation: config.federation,
+        php: config.php.clone(),
         roles: RoleTokens::default(),
         own_token: None,
         streams: config.streams,

@@ -9,6 +9,7 @@ use std::sync::MutexGuard;
 
 use aipress_api::LogLine;
 use aipress_api::PlanRun;
+use aipress_api::internal::ExportStatus;
 use aipress_api::internal::IntentList;
 use aipress_api::internal::LoginTokenCreate;
 use aipress_api::internal::LogsAsked;
@@ -103,6 +104,7 @@ impl FakeShard {
             .route("/v1/intents/{uid}", put(take_intent))
             .route("/v1/tenants/{uid}/login-token", post(take_login_token))
             .route("/v1/tenants/{uid}/logs", post(give_lines))
+            .route("/v1/exports/{id}", put(begin_export))
             .route("/v1/tenants/{uid}/wp", post(run_command))
             .route("/v1/tenants/{uid}/wp-plan", post(plan_command))
             .with_state(shard.clone());
@@ -279,6 +281,11 @@ async fn take_login_token(
     }
     told.login_tokens.push(body);
     StatusCode::NO_CONTENT
+}
+
+/// Begins, and gets nowhere.
+async fn begin_export() -> Json<ExportStatus> {
+    Json(ExportStatus::default())
 }
 
 async fn plan_command(

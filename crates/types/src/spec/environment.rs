@@ -37,7 +37,8 @@ impl EnvironmentSpec {
         if self.kind == EnvironmentKind::Staging {
             errors.push(FieldError::new(
                 format!("{base}/kind"),
-                "`staging` is not available yet: every site is `production`",
+                "`staging` is not available yet: leave it out, or copy the site by \
+                 `aipress tenant clone`",
             ));
         }
     }

@@ -58,13 +58,21 @@ pub const FIELDS: &[Field] = &[
     works("/spec/residency", r#""europe-west1""#, "which region its data must not leave; set once"),
     works("/spec/wordpress/version", r#""7.1""#, "WordPress's version"),
     works("/spec/wordpress/title", r#""The Bakery""#, "the site's title; set once, at creation"),
-    works("/spec/wordpress/locale", r#""en_US""#, "its language; only en_US is available yet"),
+    works(
+        "/spec/wordpress/locale",
+        r#""en_US""#,
+        "its language: en_US; others are added in wp-admin, under Settings, General",
+    ),
     works(
         "/spec/wordpress/adminEmail",
         r#""anna@example.org""#,
         "address of the first administrator; set once, at creation",
     ),
-    not_yet("/spec/php/version", r#""8.2""#, "a site runs the PHP of its shard"),
+    works(
+        "/spec/php/version",
+        r#""8.2""#,
+        "PHP's version: the one of the platform's machines; another is refused, with the one there is",
+    ),
     works(
         "/spec/php/settings",
         r#"{"memory_limit":"128M"}"#,
@@ -72,7 +80,11 @@ pub const FIELDS: &[Field] = &[
     ),
     works("/spec/runtime/minInstances", "0", "PHP workers that are kept warm"),
     works("/spec/runtime/maxInstances", "2", "PHP workers at once; more requests wait"),
-    not_yet("/spec/runtime/profile", r#""shop""#, "the tier says how much a site uses"),
+    not_yet(
+        "/spec/runtime/profile",
+        r#""shop""#,
+        "the tier, `minInstances` and `maxInstances` say how much a site uses",
+    ),
     not_yet(
         "/spec/domains",
         r#"["www.example.org"]"#,
@@ -95,9 +107,13 @@ pub const FIELDS: &[Field] = &[
     works(
         "/spec/environment/kind",
         r#""production""#,
-        "what the site is for; `staging` is not available yet",
+        "what the site is for; `staging` is not available yet: `aipress tenant clone` copies a site",
     ),
-    not_yet("/spec/environment/of", r#""bakery""#, "every site is a production site"),
+    not_yet(
+        "/spec/environment/of",
+        r#""bakery""#,
+        "every site is a production site; `aipress tenant clone` copies one",
+    ),
     works(
         "/spec/env",
         r#"{"SHOP_MODE":"live"}"#,
@@ -106,15 +122,23 @@ pub const FIELDS: &[Field] = &[
     not_yet(
         "/spec/database",
         r#"{"slowQueryMs":500}"#,
-        "the platform's settings hold for every site",
+        "every site has the platform's settings, and 30 s a query",
     ),
     not_yet(
         "/spec/backups",
         r#"{"schedule":"daily"}"#,
-        "back the data folder up (docs/RUNNING.md)",
+        "`aipress tenant export` writes a site into a file",
     ),
-    not_yet("/spec/cache", r#"{"ttlSeconds":60}"#, "no page is cached at the edge"),
-    not_yet("/spec/security", r#"{"xmlrpc":false}"#, "the platform's settings hold for every site"),
+    not_yet(
+        "/spec/cache",
+        r#"{"ttlSeconds":60}"#,
+        "no page is cached at the edge; objects are in Redis for every site",
+    ),
+    not_yet(
+        "/spec/security",
+        r#"{"xmlrpc":false}"#,
+        "what a site may do is the same for all; plugins add to it",
+    ),
 ];
 
 /// A complaint about each field that is given (is in `spec`, the spec as JSON) and is not

@@ -13,7 +13,7 @@ use crate::tier::Tier;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PhpSpec {
-    /// PHP version such as `8.2`; that of the shard when left out.
+    /// PHP version such as `8.2`: that of the platform, which it is when left out, too.
     #[serde(
         default,
         deserialize_with = "scalar::version",

@@ -62,7 +62,13 @@ impl WordPressSpec {
         if let Some(locale) = &self.locale
             && locale != "en_US"
         {
-            errors.push(FieldError::new(format!("{base}/locale"), "only en_US is available yet"));
+            errors.push(FieldError::new(
+                format!("{base}/locale"),
+                format!(
+                    "`{locale}` is not available yet: leave it out, and choose the language in \
+                     wp-admin under Settings, General"
+                ),
+            ));
         }
         if let Some(email) = &self.admin_email
             && !is_email(email)

@@ -25,6 +25,10 @@ const END: Duration = Duration::from_secs(30);
 
 /// Exports the site.
 pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Failure> {
+    if client.is_dry_run() {
+        // Before a file is made, or emptied.
+        client.tenant_export(&args.tenant).await?;
+    }
     let mut out: Box<dyn Write> = match &args.file {
         Some(path) => {
             let failed = |error| anyhow::anyhow!("{}: {error}", path.display());

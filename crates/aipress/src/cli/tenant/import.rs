@@ -9,7 +9,9 @@ use aipress_api::ImportCreate;
 use aipress_api::ImportView;
 use aipress_api::client::ApiClient;
 use aipress_api::client::ApiError;
+use aipress_archive::Limits;
 use aipress_archive::Report;
+use aipress_archive::inspect;
 use bytes::Bytes;
 use sha2::Digest;
 use sha2::Sha256;
@@ -35,14 +37,24 @@ pub(super) async fn run(
     args: TenantImport,
     output: Output,
 ) -> Result<(), Failure> {
+    let create = ImportCreate { name: args.name.clone(), account: None, spec: None };
     // A foreign site becomes an archive on this machine first; what it says is shown at once.
     let made = match (&args.from_sql, &args.files) {
         (Some(dump), Some(files)) => {
-            let made = foreign::archive(dump, files, args.prefix.as_deref(), args.check)?;
+            let made = foreign::archive(
+                dump,
+                files,
+                args.prefix.as_deref(),
+                args.check || client.is_dry_run(),
+            )?;
             show(&made.report, output)?;
             refuse(&made.report)?;
             if args.check {
                 return Ok(());
+            }
+            if client.is_dry_run() {
+                // Ends with the plan: there is no archive of a look.
+                return Ok(client.import_create(&create).await.map(drop)?);
             }
             made.archive
         }
@@ -62,7 +74,9 @@ pub(super) async fn run(
         }
         (None, None) => return Err(Failure::Usage("give an archive, or --from-sql".to_owned())),
     };
-    let create = ImportCreate { name: args.name.clone(), account: None, spec: None };
+    if client.is_dry_run() {
+        look(&mut *input, &args, output)?;
+    }
     let import = client.import_create(&create).await?;
     let id = import.id.to_string();
     let sent = upload(client, &id, &mut *input, total).await;
@@ -75,6 +89,20 @@ pub(super) async fn run(
         let _ = client.import_delete(&id).await;
     }
     done
+}
+
+/// What is in an archive of a platform, and whether it can be imported; nothing is sent.
+fn look(input: &mut dyn Read, args: &TenantImport, output: Output) -> Result<(), Failure> {
+    if args.from_sql.is_some() {
+        return Ok(());
+    }
+    let mut input = std::io::BufReader::new(input);
+    let (_, _, report) = inspect::archive(&mut input, &Limits::default())
+        .map_err(|error| anyhow::anyhow!("the archive: {error}"))?;
+    if output.is_for_people() {
+        tell(&report);
+    }
+    refuse(&report)
 }
 
 async fn finish(

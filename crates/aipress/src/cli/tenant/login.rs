@@ -25,7 +25,7 @@ pub(super) async fn open(client: &ApiClient, tenant: &str) -> Result<(), Failure
     println!("{}", tenant.url);
     let display =
         ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
-    if display {
+    if display && !client.is_dry_run() {
         // The browser is the user's; how it fares is not ours to wait for.
         let _ = tokio::process::Command::new("xdg-open")
             .arg(&tenant.url)

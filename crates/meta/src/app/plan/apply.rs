@@ -212,6 +212,7 @@ pub(crate) fn unplanned(method: &str, path: &str, body: Value) -> PlanItem {
         undo: String::new(),
         runs: None,
         not_kept: None,
+        etag: None,
         made_from: Value::Null,
     }
 }

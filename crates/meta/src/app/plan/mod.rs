@@ -39,7 +39,12 @@ pub(crate) fn record(
 ) -> Result<PlanRecord, ApiError> {
     let body =
         serde_json::to_value(items).map_err(|error| ApiError::internal("encode plan", &error))?;
-    let id = hash(actor, &body);
+    let mut hashed = items.to_vec();
+    // It changes with any write, also with one that the plan does not care for.
+    hashed.iter_mut().for_each(|item| item.etag = None);
+    let hashed =
+        serde_json::to_value(&hashed).map_err(|error| ApiError::internal("encode plan", &error))?;
+    let id = hash(actor, &hashed);
     let sealed = plane
         .sealer
         .seal(&place(&id), body.to_string().as_bytes())

@@ -93,6 +93,10 @@ pub(crate) fn item(request: Request, noted: &Noted) -> Option<PlanItem> {
         undo: words.undo,
         runs: noted.runs.clone(),
         not_kept: noted.not_kept.clone(),
+        etag: noted
+            .before
+            .as_ref()
+            .and_then(|before| Some(before.get("etag")?.as_str()?.to_owned())),
         made_from: noted.made_from.clone().unwrap_or_else(|| made_from(noted.before.as_ref())),
     })
 }

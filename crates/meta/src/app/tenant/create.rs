@@ -78,6 +78,7 @@ pub(crate) fn checked(
     new: NewTenant<'_>,
     mut errors: Vec<FieldError>,
 ) -> Result<(TenantName, AccountId, Checked), ApiError> {
+    errors.extend(tenant::check_installed(&scope.plane, &new.spec));
     let name = match check_name(new.name, &scope.plane.sites) {
         Ok(name) => Some(name),
         Err(error) => {

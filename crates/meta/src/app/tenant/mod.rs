@@ -11,7 +11,9 @@ use aipress_api::Accepted;
 use aipress_api::TenantView;
 use aipress_store::TenantRecord;
 use aipress_store::TenantRef;
+use aipress_types::FieldError;
 use aipress_types::OperationId;
+use aipress_types::TenantSpec;
 use serde_json::Value;
 
 use crate::app::operation;
@@ -56,6 +58,22 @@ pub(crate) fn view(tenant: &TenantRecord, sites: &SiteUrls) -> TenantView {
 /// The same as it goes into audit rows.
 pub(crate) fn audited(tenant: &TenantRecord, sites: &SiteUrls) -> Option<Value> {
     serde_json::to_value(view(tenant, sites)).ok()
+}
+
+/// Complaints about what is asked for and not on the platform's machines.
+pub(crate) fn check_installed(plane: &Plane, spec: &TenantSpec) -> Vec<FieldError> {
+    let Some(asked) = spec.php.version.as_ref().filter(|asked| Some(*asked) != plane.php.as_ref())
+    else {
+        return Vec::new();
+    };
+    let there = match &plane.php {
+        Some(there) => format!("PHP {there} is: ask for that, or leave it out"),
+        None => "leave it out to have the one that is".to_owned(),
+    };
+    vec![FieldError::new(
+        "/spec/php/version",
+        format!("PHP {asked} is not installed here; {there}"),
+    )]
 }
 
 /// What a plan about it was made from, where the plan does not show it before and after.

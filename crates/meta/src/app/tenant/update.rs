@@ -69,6 +69,10 @@ pub(crate) async fn apply(
             format!("`{}` is deleted: undelete it first", before.name),
         ));
     }
+    let errors = tenant::check_installed(&scope.plane, &wanted.spec);
+    if !errors.is_empty() {
+        return Err(ApiError::fields(errors));
+    }
     let mut after = before.clone();
     if wanted.metadata != before.metadata {
         after = change.txn.tenant_set_metadata(before.uid, &wanted.metadata, change.now).await?;
