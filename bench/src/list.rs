@@ -221,6 +221,7 @@ impl Meta {
                         console_host: "console.localhost".to_owned(),
                     },
                     admin_token_file,
+                    php: None,
                     streams: StreamLimits::default(),
                     webhooks: WebhookConfig::default(),
                     packages: PackagesConfig::new(packages, "http://127.0.0.1:9".to_owned()),
