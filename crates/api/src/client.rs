@@ -8,6 +8,7 @@ mod operations;
 mod packages;
 mod plans;
 mod platform;
+mod site_packages;
 mod sse;
 mod tenants;
 mod transfers;

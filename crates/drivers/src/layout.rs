@@ -232,6 +232,11 @@ impl ShardPaths {
         self.run.join("control.sock")
     }
 
+    /// When the gateway saw the last visitor of each site.
+    pub fn gateway_visits(&self) -> PathBuf {
+        self.dir.join("gateway/visits.json")
+    }
+
     /// The gateway's socket.
     pub fn gateway_socket(&self) -> PathBuf {
         self.run.join("gateway.sock")

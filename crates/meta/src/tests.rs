@@ -24,5 +24,6 @@ mod placement;
 mod plane;
 mod plans;
 mod shard;
+mod site_packages;
 mod verification;
 mod webhooks;

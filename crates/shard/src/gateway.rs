@@ -6,6 +6,7 @@ mod edge_lines;
 mod php_report;
 mod sinks;
 pub(crate) mod table;
+pub(crate) mod visits;
 mod warm;
 
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub struct GatewayConfig {
     pub control: Endpoint,
     /// File of the last table.
     pub snapshot: PathBuf,
+    /// File of the sites' last visits.
+    pub visits: PathBuf,
     /// Unix users of the slots: a file of another user is never served.
     pub ids: ShardIds,
     /// Folder for large request bodies on their way to PHP.
@@ -62,11 +65,13 @@ pub async fn run(
     let runtime = RuntimeConfig { spool_dir: config.spool_dir.clone(), ..RuntimeConfig::default() };
     let sites = Arc::new(SiteTable::new(&runtime));
     let writer = LogWriter::start(&config.logs, &config.region, LogLimits::default())?;
+    let visits = Arc::new(visits::Visits::restore(config.visits.clone()));
     let sinks = Arc::new(sinks::Logs {
         shard: config.shard,
         access: config.access_log,
         writer: writer.clone(),
         sites: Arc::clone(&sites),
+        visits: Arc::clone(&visits),
     });
     let service = SiteService::new(runtime, Arc::clone(&sites), Arc::clone(&sinks) as _, sinks);
     let table = Arc::clone(&sites);
@@ -74,6 +79,7 @@ pub async fn run(
     table::restore(&config, &sites, &warm);
     let stop = lifecycle.drain.clone();
     let background = [
+        tasks::spawn("gateway-visits", visits::run(visits, Arc::clone(&table), stop.clone())),
         tasks::spawn("gateway-warm", warm::run(Arc::clone(&warm), stop.clone())),
         tasks::spawn("gateway-table", table::run(config, sites, warm, stop)),
     ];

@@ -24,6 +24,7 @@ use aipress_types::TenantUid;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::gateway::visits;
 use crate::meta::call::Meta;
 use crate::plane::Plane;
 
@@ -68,7 +69,10 @@ impl Due {
             .or_insert_with(|| Site { at: Instant::now() + part(uid, SPREAD), mark: None })
     }
 
-    fn set(&self, uid: TenantUid, at: Instant, mark: Option<i64>) {
+    /// It was looked at; `told` says whether meta knows what was found.
+    fn looked(&self, uid: TenantUid, mark: Option<i64>, told: bool) {
+        let next = if told { DAILY + part(uid, SPREAD) } else { AGAIN };
+        let at = Instant::now() + next;
         let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
         sites.insert(uid, Site { at, mark });
     }
@@ -100,24 +104,30 @@ pub(crate) async fn run(plane: Arc<Plane>, meta: Meta, stop: CancellationToken) 
             .map(|tenant| tenant.entry.intent.uid)
             .collect();
         plane.inventories.keep_only(&served);
-        let mut looked = 0;
-        for uid in served {
-            if looked >= AT_ONCE {
-                break;
-            }
-            let site = plane.inventories.fetch(uid);
-            let mark = plane.drivers.files.changed_at(uid).await.ok().flatten();
-            if site.at > Instant::now() && (mark == site.mark || mark.is_none()) {
-                continue;
-            }
-            looked += 1;
-            let next = tokio::select! {
+        for (uid, mark) in due(&plane, &served).await {
+            let told = tokio::select! {
                 () = stop.cancelled() => return,
-                told = look(&plane, &meta, uid) => if told { DAILY + part(uid, SPREAD) } else { AGAIN },
+                told = look(&plane, &meta, uid) => told,
             };
-            plane.inventories.set(uid, Instant::now() + next, mark);
+            plane.inventories.looked(uid, mark, told);
         }
     }
+}
+
+/// Sites that are to be looked at now, each with its mark, [`AT_ONCE`] at most.
+async fn due(plane: &Plane, served: &[TenantUid]) -> Vec<(TenantUid, Option<i64>)> {
+    let mut due = Vec::new();
+    for uid in served {
+        if due.len() >= AT_ONCE {
+            break;
+        }
+        let site = plane.inventories.fetch(*uid);
+        let mark = plane.drivers.files.changed_at(*uid).await.ok().flatten();
+        if site.at <= Instant::now() || (mark.is_some() && mark != site.mark) {
+            due.push((*uid, mark));
+        }
+    }
+    due
 }
 
 /// Looks at one site and tells meta; whether that worked.
@@ -164,7 +174,10 @@ pub(crate) async fn take(plane: &Plane, uid: TenantUid) -> Option<InventoryView>
         .ok();
     let observed_at = plane.clock.now();
     let observed_at = observed_at.replace_nanosecond(0).unwrap_or(observed_at);
-    Some(InventoryView { observed_at, site, problems, database, disk, last_visit_at: None })
+    let (file, reads) = (plane.config.paths.gateway_visits(), uid);
+    let last_visit_at =
+        tokio::task::spawn_blocking(move || visits::last(&file, reads)).await.ok().flatten();
+    Some(InventoryView { observed_at, site, problems, database, disk, last_visit_at })
 }
 
 fn sizes(sizes: Vec<(String, u64)>) -> Vec<SizeView> {
@@ -206,4 +219,51 @@ fn understood(output: &ExecOutput) -> Result<SiteInventory, String> {
     }
     serde_json::from_slice(&output.out)
         .map_err(|error| format!("what the site says is not understood: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcilers::tenant::tests::Machine;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_is_looked_at_when_it_changed_and_once_a_day() {
+        let machine = Machine::new();
+        let plane = machine.plane();
+        let uid = TenantUid(uuid::Uuid::new_v4());
+        let is_due = async || !due(&plane, &[uid]).await.is_empty();
+        let later = tokio::time::advance;
+        // One that nothing is known of after a start, within ten minutes.
+        assert!(!is_due().await);
+        later(SPREAD).await;
+        assert!(is_due().await);
+        plane.inventories.looked(uid, None, true);
+        later(DAILY - Duration::from_secs(60)).await;
+        assert!(!is_due().await);
+        later(SPREAD + Duration::from_secs(60)).await;
+        assert!(is_due().await, "once a day");
+        plane.inventories.looked(uid, None, true);
+        // Changed from here, or by its own people: its mark moved.
+        plane.inventories.soon(uid);
+        assert!(is_due().await);
+        plane.inventories.looked(uid, None, true);
+        assert!(!is_due().await);
+        machine.world.mark_changed(uid, 7);
+        assert_eq!(due(&plane, &[uid]).await, [(uid, Some(7))]);
+        plane.inventories.looked(uid, Some(7), true);
+        assert!(!is_due().await);
+        machine.world.mark_changed(uid, 8);
+        assert!(is_due().await);
+        // What meta did not take is told again soon.
+        plane.inventories.looked(uid, Some(8), false);
+        assert!(!is_due().await);
+        later(AGAIN).await;
+        assert!(is_due().await);
+        // Not all at once.
+        let many: Vec<TenantUid> = (0..10).map(|_| TenantUid(uuid::Uuid::new_v4())).collect();
+        many.iter().for_each(|uid| plane.inventories.soon(*uid));
+        assert_eq!(due(&plane, &many).await.len(), AT_ONCE);
+        plane.inventories.keep_only(&many[..1]);
+        assert_eq!(due(&plane, &many).await.len(), 1);
+    }
 }

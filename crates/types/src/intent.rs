@@ -1,5 +1,7 @@
 //! What was asked for (intent) and what is (observed), numbered so that receivers refuse older.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -51,6 +53,12 @@ pub struct PackageRef {
     pub kind: PackageKind,
     /// Its folder's name.
     pub name: String,
+}
+
+impl fmt::Display for PackageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
 }
 
 /// The archive that a site is made of, as long as it is being made.

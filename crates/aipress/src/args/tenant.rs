@@ -5,10 +5,12 @@ use clap::Subcommand;
 
 use crate::args::Guarded;
 use crate::args::Plain;
+use crate::args::PluginVerb;
 use crate::args::TenantClone;
 use crate::args::TenantExport;
 use crate::args::TenantImport;
 use crate::args::TenantLogs;
+use crate::args::ThemeVerb;
 use crate::args::Wait;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -113,6 +115,16 @@ pub(crate) enum TenantVerb {
         /// Look now instead of showing what was seen last
         #[arg(long)]
         refresh: bool,
+    },
+    /// Plugins of a site: list, install, activate, deactivate, update, remove
+    Plugin {
+        #[command(subcommand)]
+        verb: PluginVerb,
+    },
+    /// Themes of a site: list, install, activate, update, remove
+    Theme {
+        #[command(subcommand)]
+        verb: ThemeVerb,
     },
     /// Run a wp command in a site's sandbox, as its own user
     ///

@@ -83,6 +83,7 @@ struct Shown {
     quiet: bool,
     terminal: bool,
     done: Vec<String>,
+    noted: Vec<String>,
     waiting: Option<String>,
 }
 
@@ -92,6 +93,7 @@ impl Shown {
             quiet: Look::is_quiet(),
             terminal: std::io::stderr().is_terminal(),
             done: Vec::new(),
+            noted: Vec::new(),
             waiting: None,
         }
     }
@@ -105,6 +107,13 @@ impl Shown {
                 let took = step.duration_ms.map_or_else(String::new, |ms| format!("  {ms} ms"));
                 self.line(&format!("  ✓ {}{took}", step.title));
                 self.done.push(step.name.clone());
+            }
+            // It may come a moment after its step has succeeded.
+            if let Some(note) = step.message.as_ref().filter(|_| step.state == StepState::Succeeded)
+                && !self.noted.contains(note)
+            {
+                self.line(&format!("    note: {note}"));
+                self.noted.push(note.clone());
             }
             if step.state == StepState::Failed {
                 let why = step.message.as_deref().unwrap_or("failed");

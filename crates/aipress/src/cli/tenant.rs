@@ -10,6 +10,7 @@ mod inventory;
 mod list;
 mod login;
 mod logs;
+mod packages;
 mod progress;
 mod show;
 mod wp;
@@ -56,6 +57,8 @@ pub(crate) async fn run(
         TenantVerb::Inventory { tenant, refresh } => {
             inventory::run(&client, &tenant, refresh, output).await
         }
+        TenantVerb::Plugin { verb } => packages::plugin(&client, verb, output).await,
+        TenantVerb::Theme { verb } => packages::theme(&client, verb, output).await,
         TenantVerb::Wp(args) => wp::run(&client, args).await,
         TenantVerb::Logs(args) => logs::run(&client, args, output).await,
         TenantVerb::Open { tenant } => login::open(&client, &tenant).await,

@@ -23,6 +23,7 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         shard: id,
         control: Endpoint::Unix(of.control_socket()),
         snapshot: dir.join("sites.json"),
+        visits: of.gateway_visits(),
         ids: uids(&paths, &settings)?.shard(id)?,
         spool_dir: dir,
         logs: of.site_logs(),

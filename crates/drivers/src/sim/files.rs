@@ -232,8 +232,8 @@ impl Files for SimWorld {
         self.call("files.usage", |_| Ok(DiskUsage::default())).await
     }
 
-    async fn changed_at(&self, _uid: TenantUid) -> Result<Option<i64>, DriverError> {
-        self.call("files.changed_at", |_| Ok(None)).await
+    async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {
+        self.call("files.changed_at", |world| Ok(world.marks.get(&uid).copied())).await
     }
 
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {

@@ -62,6 +62,8 @@ struct World {
     masters: BTreeMap<Slot, u32>,
     /// Commands that were run in sandboxes, in order.
     commands: Vec<ExecCall>,
+    /// When sites said that something of them changed.
+    marks: BTreeMap<TenantUid, i64>,
     /// What they answer.
     answers: Option<Answers>,
 }
@@ -128,6 +130,11 @@ impl SimWorld {
     /// Lets commands in sandboxes answer this.
     pub fn answer_commands(&self, answers: impl Fn(&ExecCall) -> ExecOutput + Send + 'static) {
         self.lock().answers = Some(Box::new(answers));
+    }
+
+    /// Has a site say that something of it changed.
+    pub fn mark_changed(&self, uid: TenantUid, at: i64) {
+        self.lock().marks.insert(uid, at);
     }
 
     /// Commands that were run in sandboxes, in order.

@@ -1,5 +1,7 @@
 //! What sites have: taken from their shards, kept, and told when it changed.
 
+mod updates;
+
 use std::time::Duration;
 
 use aipress_api::inventory::InventoryView;
@@ -35,7 +37,7 @@ const KIND: &str = "tenant.inventory";
 /// The last one.
 pub(crate) async fn fetch(plane: &Plane, caller: &Caller, id: &str) -> Result<Value, ApiError> {
     let found = tenant::find(plane, caller, Action::TenantInventoryRead, id).await?;
-    match plane.store.inventory_fetch(found.uid).await? {
+    match of(plane, &found).await? {
         Some(record) => Ok(record.document),
         None => Err(ApiError::new(
             &codes::NOT_OBSERVED_YET,
@@ -46,6 +48,16 @@ pub(crate) async fn fetch(plane: &Plane, caller: &Caller, id: &str) -> Result<Va
             ),
         )),
     }
+}
+
+/// The last one of a tenant that the caller may see.
+pub(crate) async fn of(
+    plane: &Plane,
+    tenant: &TenantRecord,
+) -> Result<Option<InventoryRecord>, ApiError> {
+    let Some(mut record) = plane.store.inventory_fetch(tenant.uid).await? else { return Ok(None) };
+    updates::complete(plane, tenant.account, &mut record.document).await?;
+    Ok(Some(record))
 }
 
 /// Looks now.
@@ -65,8 +77,9 @@ pub(crate) async fn refresh(
     let mut change = Change::begin(plane).await?;
     let note = Note { action: "tenant.inventory_refresh", before: None, after: None };
     change.note_tenant(origin, &found, note).await?;
-    let document = put(&mut change, &found, &view).await?;
+    let mut document = put(&mut change, &found, &view).await?;
     change.commit().await?;
+    updates::complete(plane, found.account, &mut document).await?;
     Ok(document)
 }
 

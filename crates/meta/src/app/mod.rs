@@ -15,6 +15,7 @@ pub(crate) mod route;
 pub(crate) mod scope;
 pub(crate) mod secrets;
 pub(crate) mod shard;
+pub(crate) mod site_package;
 pub(crate) mod tenant;
 pub(crate) mod transfer;
 pub(crate) mod webhook;

@@ -99,6 +99,8 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::logs::logs))
         .routes(routes!(tenants::inventory::show))
         .routes(routes!(tenants::inventory::refresh))
+        .merge(tenants::plugins::routes())
+        .merge(tenants::themes::routes())
         .routes(routes!(tenants::wp::wp))
         .routes(routes!(tenants::export::export))
         .routes(routes!(tenants::clone::clone))

@@ -27,6 +27,19 @@ const TABLE: &[(&str, &str, u16, u16, u16)] = &[
     ("POST", "/v1/tenants/{name}/wp", 404, 200, 200),
     ("GET", "/v1/tenants/{name}/inventory", 404, 404, 404),
     ("POST", "/v1/tenants/{name}/inventory/refresh", 404, 409, 409),
+    ("GET", "/v1/tenants/{name}/plugins", 404, 200, 200),
+    ("POST", "/v1/tenants/{name}/plugins", 404, 422, 422),
+    ("GET", "/v1/tenants/{name}/plugins/{thing}", 404, 404, 404),
+    ("DELETE", "/v1/tenants/{name}/plugins/{thing}", 404, 404, 404),
+    ("POST", "/v1/tenants/{name}/plugins/{thing}/activate", 404, 404, 404),
+    ("POST", "/v1/tenants/{name}/plugins/{thing}/deactivate", 404, 404, 404),
+    ("POST", "/v1/tenants/{name}/plugins/{thing}/update", 404, 404, 404),
+    ("GET", "/v1/tenants/{name}/themes", 404, 200, 200),
+    ("POST", "/v1/tenants/{name}/themes", 404, 422, 422),
+    ("GET", "/v1/tenants/{name}/themes/{thing}", 404, 404, 404),
+    ("DELETE", "/v1/tenants/{name}/themes/{thing}", 404, 404, 404),
+    ("POST", "/v1/tenants/{name}/themes/{thing}/activate", 404, 404, 404),
+    ("POST", "/v1/tenants/{name}/themes/{thing}/update", 404, 404, 404),
     ("POST", "/v1/tenants/{name}/clone", 404, 409, 409),
     ("POST", "/v1/tenants/{name}/exports", 404, 202, 409),
     ("GET", "/v1/exports/{nothing}", 404, 404, 404),
@@ -86,6 +99,9 @@ fn body(method: &str, path: &str) -> serde_json::Value {
         }),
         ("PATCH", path) if path.contains("tenants") => json!({ "spec": {} }),
         ("POST", path) if path.ends_with("/wp") => json!({ "args": ["core", "version"] }),
+        ("POST", path) if path.ends_with("/plugins") || path.ends_with("/themes") => {
+            json!({ "name": "no name" })
+        }
         ("POST", path) if path.ends_with("/clone") => json!({ "name": "bakery" }),
         _ => json!({}),
     }
@@ -105,6 +121,7 @@ async fn every_endpoint_for_every_kind_of_caller() {
             .replace("{uid}", made.at("/tenant/uid"))
             .replace("{operation}", &operation)
             .replace("{shard}", "aipress-shard-001")
+            .replace("{thing}", "akismet")
             .replace("{nothing}", "0b8ad4a6-3b5c-4f0e-9d5e-1f7a2c9e4d10")
             .replace("{hash}", &"5e".repeat(32))
     };

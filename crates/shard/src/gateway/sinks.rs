@@ -18,10 +18,13 @@ use aipress_runtime::ErrorSink;
 use aipress_runtime::SiteTable;
 use aipress_runtime::Source;
 use aipress_types::ShardId;
+use aipress_types::TenantUid;
 use http::HeaderValue;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::php_report;
+use super::visits::Visits;
 
 /// What takes the lines of requests.
 const SERVICE: &str = "gateway";
@@ -41,6 +44,8 @@ pub(super) struct Logs {
     pub(super) writer: LogWriter,
     /// Says where a site's files are, so that its lines can name them as its people know them.
     pub(super) sites: Arc<SiteTable>,
+    /// When somebody came last.
+    pub(super) visits: Arc<Visits>,
 }
 
 impl AccessSink for Logs {
@@ -48,6 +53,10 @@ impl AccessSink for Logs {
         let Some(uid) = record.uid.as_deref().and_then(|uid| uid.parse::<Uuid>().ok()) else {
             return self.nobodys(record);
         };
+        // The site's own clockwork is no visitor; nor does an answer that the site did not give count.
+        if record.source != Source::Platform && record.uri.path() != CRON {
+            self.visits.note(TenantUid(uid), OffsetDateTime::now_utc());
+        }
         let request = request(record);
         let id = record.told.request_id.as_ref().map(text);
         let push = |source, severity, message| {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use aipress_flow::Outcome;
 use aipress_types::DesiredState;
+use aipress_types::ObservedPhase;
 use aipress_types::TenantUid;
 
 use crate::journal::Entry;
@@ -32,6 +33,7 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     let desired = tenant.entry.intent.desired;
     let entry = Arc::clone(&tenant.entry);
     let was_settled = tenant.converged();
+    let had_failed = tenant.observed.phase == ObservedPhase::Failed;
     let steps = Steps::begin(&plane, tenant, &names(&entry));
     let outcome = match desired {
         DesiredState::Active | DesiredState::Suspended => build::run(&plane, &steps, entry).await,
@@ -42,9 +44,14 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     log(&plane, uid, desired, &outcome);
     if outcome.is_ok() {
         plane.tell_state(uid, desired);
-        if !was_settled {
-            plane.inventories.soon(uid);
-        }
+    }
+    // One that ended badly may have changed a part; tried again, it changes no more.
+    let ended = match &outcome {
+        Ok(()) => !was_settled,
+        Err(error) => !error.retryable && !had_failed,
+    };
+    if ended {
+        plane.inventories.soon(uid);
     }
     match outcome {
         Ok(()) => Outcome::Done,
@@ -80,4 +87,4 @@ fn log(plane: &Plane, uid: TenantUid, desired: DesiredState, outcome: &Result<()
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,7 +94,8 @@ fn assign(spec: &mut Value, assignment: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn end(
+/// Follows what was accepted to its end, and shows the site.
+pub(super) async fn end(
     client: &ApiClient,
     accepted: Accepted,
     wait: Wait,

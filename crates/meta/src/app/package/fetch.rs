@@ -13,7 +13,6 @@ use aipress_types::AccountId;
 use aipress_types::PackageKind;
 use aipress_types::PackageSource;
 use aipress_types::PackageSpec;
-use aipress_types::package;
 use serde_json::Value;
 
 use crate::app::package as packages;
@@ -76,14 +75,7 @@ pub(crate) async fn fetch(scope: &Scope, body: PackageFetch) -> Result<Answer, A
         source: body.source.clone(),
         active: None,
     };
-    let complaints = package::check(body.kind, std::slice::from_ref(&entry), "");
-    if !complaints.is_empty() {
-        let complaints = complaints.into_iter().map(|mut complaint| {
-            complaint.pointer = complaint.pointer.trim_start_matches("/0").to_owned();
-            complaint
-        });
-        return Err(ApiError::fields(complaints.collect()));
-    }
+    packages::check_entry(body.kind, &entry)?;
     let source = match PackageSource::parse(body.source.as_deref()) {
         // In advance is what this is for: the directory is asked although the mirror has some.
         Ok(PackageSource::Any | PackageSource::Directory) => PackageSource::Directory,

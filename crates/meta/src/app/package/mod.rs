@@ -4,6 +4,7 @@
 pub(crate) mod add;
 pub(crate) mod delete;
 pub(crate) mod fetch;
+pub(crate) mod newest;
 pub(crate) mod resolve;
 
 use aipress_api::PackageHolderView;
@@ -12,6 +13,9 @@ use aipress_store::PackageHolder;
 use aipress_store::PackageRecord;
 use aipress_store::StoreError;
 use aipress_types::AccountId;
+use aipress_types::PackageKind;
+use aipress_types::PackageSpec;
+use aipress_types::package::check;
 use serde_json::Value;
 
 use crate::app::plan::planner::Noted;
@@ -55,6 +59,15 @@ fn is_visible(holder: &PackageHolder, accounts: Option<&[AccountId]>) -> bool {
         (None, _) | (_, None) => true,
         (Some(account), Some(accounts)) => accounts.contains(&account),
     }
+}
+
+/// Complaints about one entry that is given by itself, with pointers of its own.
+pub(crate) fn check_entry(kind: PackageKind, entry: &PackageSpec) -> Result<(), ApiError> {
+    let mut complaints = check(kind, std::slice::from_ref(entry), "");
+    for complaint in &mut complaints {
+        complaint.pointer = complaint.pointer.trim_start_matches("/0").to_owned();
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(ApiError::fields(complaints)) }
 }
 
 /// The archive with this SHA-256, if the caller may see it.

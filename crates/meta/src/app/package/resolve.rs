@@ -93,7 +93,11 @@ pub(crate) fn check_pinned(record: PackageRecord, wanted: &Wanted) -> Found {
 }
 
 /// The version that is wanted, or the newest. An account's own goes before everybody's.
-fn best(held: Vec<PackageRecord>, wanted: &Wanted, from_directory: bool) -> Option<PackageRecord> {
+pub(crate) fn best(
+    held: Vec<PackageRecord>,
+    wanted: &Wanted,
+    from_directory: bool,
+) -> Option<PackageRecord> {
     let own = |record: &PackageRecord| {
         record.holders.iter().any(|holder| holder.account == Some(wanted.account))
     };

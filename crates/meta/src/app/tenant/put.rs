@@ -67,7 +67,7 @@ pub(crate) async fn put(
     if !errors.is_empty() {
         return Err(ApiError::fields(errors));
     }
-    update::apply(scope, change, &before, Wanted { spec, metadata }).await
+    update::apply(scope, change, &before, Wanted { spec, metadata, removals: Vec::new() }).await
 }
 
 /// What is set once stays as it is where the document leaves it out.

@@ -7,6 +7,7 @@ use aipress_types::DesiredState;
 use aipress_types::FieldError;
 use aipress_types::TenantMetadata;
 use aipress_types::TenantSpec;
+use aipress_types::intent::PackageRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Map;
@@ -31,6 +32,8 @@ const KIND: &str = "tenant.update";
 pub(crate) struct Wanted {
     pub(crate) spec: TenantSpec,
     pub(crate) metadata: TenantMetadata,
+    /// Plugins and themes that go although the spec did not bring them.
+    pub(crate) removals: Vec<PackageRef>,
 }
 
 /// Changes fields of the tenant that `id` means.
@@ -77,11 +80,14 @@ pub(crate) async fn apply(
     if wanted.metadata != before.metadata {
         after = change.txn.tenant_set_metadata(before.uid, &wanted.metadata, change.now).await?;
     }
-    let asks = wanted.spec != before.spec;
+    let asks = wanted.spec != before.spec || !wanted.removals.is_empty();
     if asks {
         let mut intent = TenantIntentUpdate::new(before.uid, change.now);
         intent.spec = Some(wanted.spec);
         after = change.txn.tenant_update_intent(&intent).await?;
+        for package in &wanted.removals {
+            change.txn.package_removal_put(after.uid, package, after.generation).await?;
+        }
         change.route(&after).await?;
         change.push(after.uid);
     }
@@ -94,7 +100,14 @@ pub(crate) async fn apply(
     let seen = |tenant: &TenantRecord| {
         changed.then(|| tenant::audited(tenant, &scope.plane.sites)).flatten()
     };
-    let note = Note { action: KIND, before: seen(before), after: seen(&after) };
+    let mut after_seen = seen(&after);
+    if let (Some(Value::Object(after_seen)), false) = (&mut after_seen, wanted.removals.is_empty())
+    {
+        // No field of the spec tells of them.
+        let names = wanted.removals.iter().map(ToString::to_string).collect::<Vec<_>>();
+        after_seen.insert("removed".to_owned(), names.into());
+    }
+    let note = Note { action: KIND, before: seen(before), after: after_seen };
     change.note_tenant(&scope.origin, &after, note).await?;
     let status = if asks { 202 } else { 200 };
     let answer = tenant::answer(&mut change, status, &after, operation).await?;
@@ -103,8 +116,8 @@ pub(crate) async fn apply(
 }
 
 impl Wanted {
-    fn of(tenant: &TenantRecord) -> Self {
-        Self { spec: tenant.spec.clone(), metadata: tenant.metadata.clone() }
+    pub(crate) fn of(tenant: &TenantRecord) -> Self {
+        Self { spec: tenant.spec.clone(), metadata: tenant.metadata.clone(), removals: Vec::new() }
     }
 }
 
@@ -115,7 +128,11 @@ fn patched(before: &Wanted, patch: &TenantPatch) -> Result<Wanted, ApiError> {
     let mut errors = metadata.check("/metadata");
     errors.extend(spec.check("/spec"));
     errors.extend(fixed(&before.spec, &spec));
-    if errors.is_empty() { Ok(Wanted { spec, metadata }) } else { Err(ApiError::fields(errors)) }
+    if errors.is_empty() {
+        Ok(Wanted { spec, metadata, removals: Vec::new() })
+    } else {
+        Err(ApiError::fields(errors))
+    }
 }
 
 fn merged<T: Serialize + DeserializeOwned>(
@@ -201,7 +218,11 @@ mod tests {
     }
 
     fn spec_patched(before: &TenantSpec, patch: Value) -> Result<TenantSpec, ApiError> {
-        let before = Wanted { spec: before.clone(), metadata: TenantMetadata::default() };
+        let before = Wanted {
+            spec: before.clone(),
+            metadata: TenantMetadata::default(),
+            removals: Vec::new(),
+        };
         let patch = TenantPatch { spec: Some(patch), metadata: None };
         patched(&before, &patch).map(|wanted| wanted.spec)
     }
@@ -221,7 +242,7 @@ mod tests {
             display_name: Some("Shop".to_owned()),
             labels: [("a", "1"), ("b", "2")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         };
-        let before = Wanted { spec: TenantSpec::default(), metadata };
+        let before = Wanted { spec: TenantSpec::default(), metadata, removals: Vec::new() };
         let patch = |metadata| TenantPatch { spec: None, metadata: Some(metadata) };
         let after = patched(&before, &patch(json!({"labels":{"a":null,"c":"3"}}))).unwrap();
         assert_eq!(after.metadata.display_name.as_deref(), Some("Shop"));

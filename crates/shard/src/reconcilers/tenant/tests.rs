@@ -91,15 +91,15 @@ fn core(version: &str, db_version: u64) -> ShardCore {
     }
 }
 
-pub(super) struct Machine {
-    pub(super) world: SimWorld,
+pub(crate) struct Machine {
+    pub(crate) world: SimWorld,
     pub(super) pages: Arc<Pages>,
     pub(super) shelf: Arc<Shelf>,
     dir: tempfile::TempDir,
 }
 
 impl Machine {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             world: SimWorld::new(),
             pages: Arc::default(),
@@ -109,7 +109,7 @@ impl Machine {
     }
 
     /// A control plane as it starts on what the last one left.
-    pub(super) fn plane(&self) -> Arc<Plane> {
+    pub(crate) fn plane(&self) -> Arc<Plane> {
         let id = ShardId::from_number(1).unwrap();
         let paths = DataPaths::new(self.dir.path()).unwrap().shard(id);
         std::fs::create_dir_all(paths.dir()).unwrap();
