@@ -21,6 +21,7 @@ mod report;
 mod results;
 mod scratch;
 mod stats;
+mod transfer;
 
 use anyhow::Context;
 use clap::Parser;
@@ -39,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Idle(options) => (&[Bench::Idle], options),
         Verb::Cold(options) => (&[Bench::Cold], options),
         Verb::List(options) => (&[Bench::List], options),
+        Verb::Transfer(options) => (&[Bench::Transfer], options),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -58,10 +60,12 @@ enum Bench {
     Idle,
     Cold,
     List,
+    Transfer,
 }
 
 impl Bench {
-    const ALL: [Self; 5] = [Self::Create, Self::Page, Self::Idle, Self::Cold, Self::List];
+    const ALL: [Self; 6] =
+        [Self::Create, Self::Page, Self::Idle, Self::Cold, Self::List, Self::Transfer];
 
     async fn run(self, options: &Options) -> anyhow::Result<()> {
         let run = match self {
@@ -70,6 +74,7 @@ impl Bench {
             Self::Idle => idle::run(options).await?,
             Self::Cold => cold::run(options).await?,
             Self::List => list::run(options).await?,
+            Self::Transfer => transfer::run(options).await?,
         };
         run.print();
         run.save(&options.results_dir())

@@ -76,6 +76,13 @@ impl Platform {
         Ok(platform)
     }
 
+    /// A command of the binary on this platform, as a user types it.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg("--data").arg(&self.data);
+        command
+    }
+
     /// The data folder.
     pub(crate) fn data(&self) -> &Path {
         &self.data

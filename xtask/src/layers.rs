@@ -11,7 +11,7 @@ use crate::tree::{cargo, output};
 /// Crates from the bottom (0) to the top. A new crate is added here.
 const LAYERS: &[&[&str]] = &[
     &["types"],
-    &["api", "archive", "cores", "flow", "kit", "packages", "supervise"],
+    &["age", "api", "archive", "cores", "flow", "kit", "packages", "supervise"],
     &["drivers", "logs", "mirror", "runtime", "store"],
     &["feed"],
     &["edge", "meta", "shard"],

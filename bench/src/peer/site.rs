@@ -44,9 +44,9 @@ struct DatabaseJson {
 
 /// `admin.json` of a shard's MariaDB.
 #[derive(Deserialize)]
-struct AdminJson {
-    user: String,
-    password: String,
+pub(crate) struct Admin {
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
 impl Site {
@@ -101,15 +101,36 @@ impl Site {
 
     /// Runs SQL as the administrator of the shard's server.
     pub(crate) async fn sql(&self, statements: &str) -> anyhow::Result<String> {
-        let admin: AdminJson = read_json(&self.shard_dir.join("mariadb/admin.json"))?;
-        let mut command = std::process::Command::new("mariadb");
+        let mut command = self.client("mariadb")?;
+        command.args(["--batch", "--skip-column-names", "--execute", statements]);
+        run_quiet(command).await.context("run SQL on the shard's server")
+    }
+
+    /// A client of the shard's server, as its administrator.
+    pub(crate) fn client(&self, program: &str) -> anyhow::Result<std::process::Command> {
+        let admin = self.admin()?;
+        let mut command = std::process::Command::new(program);
         command
             .arg("--no-defaults")
-            .arg(format!("--socket={}", self.config.db.socket.display()))
+            .arg(format!("--socket={}", self.socket().display()))
             .arg(format!("--user={}", admin.user))
-            .args(["--batch", "--skip-column-names", "--execute", statements])
             .env("MYSQL_PWD", &admin.password);
-        run_quiet(command).await.context("run SQL on the shard's server")
+        Ok(command)
+    }
+
+    /// The administrator of the shard's server.
+    pub(crate) fn admin(&self) -> anyhow::Result<Admin> {
+        read_json(&self.shard_dir.join("mariadb/admin.json"))
+    }
+
+    /// The server's socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.config.db.socket
+    }
+
+    /// Name of the site's database.
+    pub(crate) fn database_name(&self) -> &str {
+        &self.config.db.name
     }
 }
 

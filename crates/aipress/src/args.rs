@@ -70,6 +70,8 @@ pub(crate) use tenant::TenantList;
 pub(crate) use tenant::TenantUpdate;
 pub(crate) use tenant::TenantVerb;
 pub(crate) use tenant::TenantWp;
+pub(crate) use transfer::ExportLock;
+pub(crate) use transfer::ImportKey;
 pub(crate) use transfer::TenantClone;
 pub(crate) use transfer::TenantExport;
 pub(crate) use transfer::TenantImport;

@@ -20,6 +20,7 @@ use aipress_types::TenantUid;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
+use crate::app::transfer::look::Looks;
 use crate::app::transfer::spool::Spool;
 use crate::config::Federation;
 use crate::config::SiteUrls;
@@ -34,8 +35,6 @@ use crate::streams::Streams;
 const MUTATIONS: usize = 256;
 /// Logs that are followed at once: each is looked at by its shard four times a second.
 const LOG_STREAMS: StreamLimits = StreamLimits { total: 128, per_caller: 16 };
-/// Looks at uploaded archives at once: each takes a core.
-const LOOKS: usize = 2;
 /// A push that failed is tried again after this; the shard also pulls by itself.
 const PUSH_BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(250), max: Duration::from_secs(30) };
@@ -64,7 +63,7 @@ pub(crate) struct Plane {
     /// Uploaded archives of sites.
     pub(crate) spool: Spool,
     /// Looks at uploaded archives at once; each reads all of one.
-    pub(crate) looks: Semaphore,
+    pub(crate) looks: Looks,
     /// Wakes the reconciler of exports and imports.
     pub(crate) transfers: Notify,
     pub(crate) mirror: Mirror,
@@ -118,7 +117,7 @@ impl Plane {
             roles: parts.roles,
             own_token: parts.own_token,
             spool: parts.spool,
-            looks: Semaphore::new(LOOKS),
+            looks: Looks::new(),
             transfers: Notify::new(),
             mirror: parts.mirror,
             signals: Signals::new(),

@@ -25,5 +25,6 @@ mod plane;
 mod plans;
 mod shard;
 mod site_packages;
+pub(crate) mod transfers;
 mod verification;
 mod webhooks;

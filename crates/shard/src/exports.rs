@@ -10,6 +10,7 @@ mod write;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -92,13 +93,22 @@ impl Exports {
     fn load(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.dir)? {
             let path = entry?.path();
+            // Gone with its note, which came first.
+            if !path.exists() {
+                continue;
+            }
             let id = path.file_stem().and_then(|stem| stem.to_str()?.parse::<Uuid>().ok());
             let is = |suffix: &str| path.extension().is_some_and(|found| found == suffix);
             match id {
                 Some(id) if is("json") => {
                     let status = serde_json::from_slice::<ExportStatus>(&fs::read(&path)?);
-                    if let Ok(status) = status {
+                    if let Ok(status) = status
+                        && self.is_there(id, &status)
+                    {
                         self.lock().insert(id, Arc::new(self.job(id, status)));
+                    } else {
+                        fs::remove_file(&path)?;
+                        remove_if_there(&path.with_extension("aip"))?;
                     }
                 }
                 // Its other half is what counts.
@@ -107,6 +117,13 @@ impl Exports {
             }
         }
         Ok(())
+    }
+
+    /// Whether its archive is as long as it was; a failed one has none. The data is not synced
+    /// before its note: a power cut may have taken it.
+    fn is_there(&self, id: Uuid, status: &ExportStatus) -> bool {
+        let size = || fs::metadata(self.dir.join(format!("{id}.aip"))).map_or(0, |file| file.len());
+        status.phase != ExportPhase::Done || size() == status.bytes
     }
 
     fn job(&self, id: Uuid, status: ExportStatus) -> Job {
@@ -134,10 +151,7 @@ impl Exports {
             }
         });
         for path in [&job.note, &job.part, &job.whole] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            remove_if_there(path)?;
         }
         Ok(())
     }
@@ -164,6 +178,13 @@ impl Exports {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<Job>>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -232,10 +253,8 @@ fn end(plane: &Plane, id: Uuid, job: &Job, written: Result<write::Written, Strin
 fn keep(job: &Job, status: &ExportStatus) -> io::Result<()> {
     if status.phase == ExportPhase::Done {
         fs::rename(&job.part, &job.whole)?;
-    } else if let Err(error) = fs::remove_file(&job.part)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+    } else {
+        remove_if_there(&job.part)?;
     }
     aipress_kit::durable::write(&job.note, &serde_json::to_vec(status)?, 0o600)
 }
@@ -249,5 +268,32 @@ impl Exports {
             return Err(ExportError::NoSpace { free_mb: mb(free), needed_mb: mb(needed) });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Folder of a spool with an export of so many bytes, of which its note says `noted`.
+    fn spool(bytes: usize, noted: u64, phase: ExportPhase) -> (tempfile::TempDir, Uuid) {
+        let (dir, id) = (tempfile::tempdir().unwrap(), Uuid::new_v4());
+        let at = |suffix: &str| dir.path().join(format!("{id}.{suffix}"));
+        let status = ExportStatus { phase, bytes: noted, ..ExportStatus::default() };
+        fs::write(at("json"), serde_json::to_vec(&status).unwrap()).unwrap();
+        fs::write(at("aip"), vec![0; bytes]).unwrap();
+        fs::write(dir.path().join(format!("{}.part", Uuid::new_v4())), b"cut").unwrap();
+        (dir, id)
+    }
+
+    #[test]
+    fn a_start_keeps_whole_archives_and_removes_what_a_power_cut_left() {
+        for (bytes, noted, kept) in [(9, 9, true), (4, 9, false), (0, 9, false)] {
+            let (dir, id) = spool(bytes, noted, ExportPhase::Done);
+            let exports = Exports::open(dir.path().to_owned()).unwrap();
+            assert_eq!(exports.fetch(id).is_ok(), kept, "{bytes} of {noted}");
+            let left = fs::read_dir(dir.path()).unwrap().count();
+            assert_eq!(left, if kept { 2 } else { 0 }, "{bytes} of {noted}");
+        }
     }
 }

@@ -55,6 +55,7 @@ pub(crate) enum TenantVerb {
     #[command(after_help = examples![
         "aipress tenant export bakery > bakery.aip",
         "aipress tenant export bakery --file bakery.aip",
+        "aipress tenant export bakery --passphrase-file secret.txt --file bakery.aip.age",
     ])]
     Export(TenantExport),
     /// Make a site of an archive, or of a WordPress from anywhere
@@ -64,6 +65,7 @@ pub(crate) enum TenantVerb {
         "aipress tenant import bakery.aip --name bakery-2",
         "aipress tenant import - --name bakery-2 < bakery.aip",
         "aipress tenant import bakery.aip --name bakery-2 --check",
+        "aipress tenant import bakery.aip.age --name bakery-2 --passphrase-file secret.txt",
         "aipress tenant import --name shop --from-sql dump.sql.gz --files public_html",
     ])]
     Import(TenantImport),

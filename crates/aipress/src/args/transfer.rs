@@ -14,6 +14,30 @@ pub(crate) struct TenantExport {
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) lock: ExportLock,
+}
+
+/// What an export is encrypted with.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct ExportLock {
+    /// Encrypt it on this machine to this recipient (age1…, of age-keygen); may be repeated
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "passphrase_file")]
+    pub(crate) encrypt_to: Vec<String>,
+    /// Encrypt it on this machine under the passphrase in the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// What an import is opened with.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct ImportKey {
+    /// File with the identity (AGE-SECRET-KEY-1…) that opens an encrypted archive; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["passphrase_file", "from_sql"])]
+    pub(crate) identity: Vec<PathBuf>,
+    /// File whose first line is the passphrase of an encrypted archive
+    #[arg(long, value_name = "FILE", conflicts_with = "from_sql")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 /// `tenant import`.
@@ -32,8 +56,8 @@ pub(crate) struct TenantImport {
     /// A dump of another host's WordPress: .sql, .sql.gz or .sql.zst
     #[arg(long, value_name = "DUMP", requires = "files")]
     pub(crate) from_sql: Option<PathBuf>,
-    /// Its files: the web root, or wp-content itself
-    #[arg(long, value_name = "DIR", requires = "from_sql")]
+    /// Its files: the web root, or wp-content itself; a folder or a .zip
+    #[arg(long, value_name = "DIR|ZIP", requires = "from_sql")]
     pub(crate) files: Option<PathBuf>,
     /// Table prefix, where the dump has several WordPress sites [default: as in wp-config.php, else
     /// the only one]
@@ -42,6 +66,8 @@ pub(crate) struct TenantImport {
     /// Only look at it and say what will not work here
     #[arg(long)]
     pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) key: ImportKey,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

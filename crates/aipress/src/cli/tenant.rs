@@ -8,6 +8,7 @@ mod foreign;
 mod import;
 mod inventory;
 mod list;
+mod locked;
 mod login;
 mod logs;
 mod packages;

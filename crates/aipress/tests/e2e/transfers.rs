@@ -1,12 +1,24 @@
 //! A site leaves in one file and comes back as it was; whatever fails on the way leaves nothing.
 
+mod rows;
+
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
+use aipress_testkit::Admin;
 use aipress_testkit::PNG;
 use aipress_testkit::Platform;
 use aipress_testkit::PlatformOptions;
+use aipress_testkit::end_process;
+use aipress_testkit::wait_until;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Child;
+use tokio::process::ChildStdin;
 
+use self::rows::Rows;
 use crate::options;
 
 async fn one_shard() -> Platform {
@@ -53,6 +65,39 @@ async fn leave(platform: &Platform, name: &str, file: &str, bytes: &[u8]) {
     std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
 }
 
+/// A menu, a widget, and options whose values PHP serialized, with the site's address in them.
+async fn furnish(platform: &Platform, admin: &mut Admin) {
+    let home = platform.tenant("bakery").await["url"].as_str().unwrap().to_owned();
+    let menu = json!({ "title": "Shop", "status": "publish",
+        "content": format!("<!-- wp:navigation-link {{\"url\":\"{home}/shop\"}} /-->") });
+    admin.rest("POST", "/wp/v2/navigation", &menu).await.with_status(201);
+    let deep = json!({ "url": format!("{home}/ä"), "inner": format!("a:1:{{i:0;s:{}:\"{home}\";}}",
+        home.len()), "list": [1, true, null, "日本", { "k": format!("{home}/x?y={home}") }] });
+    let widget = json!({ "2": { "title": "Hours", "text": format!("See {home}/hours") } });
+    for (name, value) in [("bakery_settings", deep), ("widget_text", widget)] {
+        let value = value.to_string();
+        let args =
+            ["tenant", "wp", "bakery", "--", "option", "update", name, &value, "--format=json"];
+        platform.cli(&args).await.good();
+    }
+}
+
+/// What [`furnish`] left is there, whole, with the site's own address.
+async fn is_furnished(platform: &Platform, name: &str) {
+    let home = platform.tenant(name).await["url"].as_str().unwrap().to_owned();
+    let option = async |option: &str| {
+        let args = ["tenant", "wp", name, "--", "option", "get", option, "--format=json"];
+        let told = platform.cli(&args).await.good();
+        serde_json::from_str::<serde_json::Value>(&told.out).unwrap()
+    };
+    let settings = option("bakery_settings").await;
+    assert_eq!(settings["url"], format!("{home}/ä"), "{settings}");
+    assert_eq!(settings["inner"], format!("a:1:{{i:0;s:{}:\"{home}\";}}", home.len()));
+    assert_eq!(settings["list"][4]["k"], format!("{home}/x?y={home}"), "{settings}");
+    assert_eq!(settings["list"][3], "日本");
+    assert_eq!(option("widget_text").await["2"]["text"], format!("See {home}/hours"));
+}
+
 async fn erase(platform: &Platform, name: &str) {
     platform.cli(&["tenant", "delete", name, "--yes"]).await.good();
     platform.cli(&["tenant", "erase", name, "--yes"]).await.good();
@@ -67,6 +112,7 @@ async fn an_erased_site_comes_back_from_its_file_as_it_was() {
     let image = admin.upload("loaf.png", PNG).await;
     leave(&platform, "bakery", &format!("odd/ä ö 日本 {}.txt", "x".repeat(180)), b"odd").await;
     leave(&platform, "bakery", "odd/empty", b"").await;
+    furnish(&platform, &mut admin).await;
     let before = files(&content(&platform, "bakery").await);
     let page = platform.visitor("bakery").get(&post).await.with_status(200).text();
     let archive = platform.home().join("bakery.aip");
@@ -76,6 +122,12 @@ async fn an_erased_site_comes_back_from_its_file_as_it_was() {
     erase(&platform, "bakery").await;
     platform.cli(&["tenant", "import", file, "--name", "bakery"]).await.good();
     assert_eq!(files(&content(&platform, "bakery").await), before, "byte for byte");
+    let again = platform.home().join("again.aip");
+    let again = again.to_str().unwrap();
+    platform.cli(&["tenant", "export", "bakery", "--file", again]).await.good();
+    let left = Rows::of(&archive);
+    assert!(left.tables() >= 12, "{} tables", left.tables());
+    left.is_the_same_as(&Rows::of(Path::new(again)));
     let mut visitor = platform.visitor("bakery");
     assert_eq!(visitor.get(&image).await.with_status(200).body, PNG);
     let again = visitor.get(&post).await.with_status(200).text();
@@ -92,6 +144,7 @@ async fn an_erased_site_comes_back_from_its_file_as_it_was() {
         let home = platform.visitor(name).get("/").await.with_status(200).text();
         assert!(home.contains("Rye bread") && home.contains(&format!("{name}.localhost")));
         assert!(!home.contains("//bakery.localhost"), "{verb}: the old address");
+        is_furnished(&platform, name).await;
         platform.admin(name).await;
     }
     platform.has_clean_inventory().await;
@@ -122,17 +175,20 @@ async fn import_and_clone_end_whole_wherever_the_shard_is_killed() {
     let file = archive.to_str().unwrap();
     platform.cli(&["tenant", "export", "bakery", "--file", file]).await.good();
     let points = [
-        "shard.load.before",
-        "shard.load.after",
-        "shard.unpack.before",
-        "shard.unpack.after",
-        "shard.database.after",
-        "shard.files.after",
+        ("import", "shard.load.before"),
+        ("clone", "shard.load.after"),
+        ("import", "shard.unpack.before"),
+        ("clone", "shard.unpack.after"),
+        ("import", "shard.database.after"),
+        ("clone", "shard.files.after"),
+        // Of the source: its archive is begun anew.
+        ("clone", "shard.export.before"),
+        ("clone", "shard.export.after"),
     ];
-    for (index, point) in points.iter().enumerate() {
+    for (index, (verb, point)) in points.iter().enumerate() {
         let name = format!("copy-{index}");
         platform.kill_at(point);
-        if index % 2 == 0 {
+        if *verb == "import" {
             platform.cli(&["tenant", "import", file, "--name", &name]).await.good();
         } else {
             platform.cli(&["tenant", "clone", "bakery", &name]).await.good();
@@ -142,4 +198,103 @@ async fn import_and_clone_end_whole_wherever_the_shard_is_killed() {
         assert_eq!(home.title(), "Title of bakery", "{point}");
         platform.has_clean_inventory().await;
     }
+}
+
+#[tokio::test]
+async fn an_encrypted_archive_opens_with_its_key_only() {
+    let platform = one_shard().await;
+    platform.create("bakery").await;
+    let at = |name: &str| platform.home().join(name).to_str().unwrap().to_owned();
+    let (file, word, other) = (at("bakery.aip.age"), at("word"), at("other"));
+    std::fs::write(&word, "four slices of rye\n").unwrap();
+    std::fs::write(&other, "five slices\n").unwrap();
+    platform
+        .cli(&["tenant", "export", "bakery", "--passphrase-file", &word, "--file", &file])
+        .await
+        .good();
+    assert!(std::fs::read(&file).unwrap().starts_with(b"age-encryption.org/v1\n"));
+    let whole = std::fs::read(&file).unwrap();
+    let mut changed = whole.clone();
+    let last = changed.len() - 9;
+    changed[last] ^= 1;
+    let import = async |args: &[&str]| {
+        let base = ["tenant", "import", &file, "--name", "bakery-2"];
+        platform.cli(&[&base, args].concat()).await
+    };
+    assert!(import(&[]).await.ended(2).err.contains("is encrypted"));
+    let wrong = import(&["--passphrase-file", &other]).await;
+    assert!(wrong.err.contains("the passphrase does not open it"), "{}", wrong.err);
+    for (bytes, why) in [(&changed[..], "damaged"), (&whole[..whole.len() - 1], "cut off")] {
+        std::fs::write(&file, bytes).unwrap();
+        let told = import(&["--passphrase-file", &word]).await;
+        assert!(told.err.contains(why), "{}", told.err);
+        assert_eq!(platform.tenant("bakery-2").await, serde_json::Value::Null);
+    }
+    std::fs::write(&file, &whole).unwrap();
+    import(&["--passphrase-file", &word]).await.good();
+    platform.visitor("bakery-2").get("/").await.with_status(200);
+    platform.has_clean_inventory().await;
+}
+
+/// Begins an import from standard input, and waits until its first piece is there, as that of so
+/// many uploads.
+async fn begin_import(
+    platform: &Platform,
+    name: &str,
+    first: &[u8],
+    uploads: usize,
+) -> (Child, ChildStdin) {
+    let mut command = tokio::process::Command::from(platform.command());
+    command.args(["tenant", "import", "-", "--name", name]).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(first).await.unwrap();
+    let dir = platform.path("meta/imports");
+    wait_until(Duration::from_secs(120), "the first piece", async || {
+        let found = std::fs::read_dir(&dir).map_err(|error| error.to_string())?.flatten();
+        let there =
+            found.filter(|entry| entry.metadata().is_ok_and(|meta| meta.len() >= PIECE)).count();
+        if there >= uploads { Ok(()) } else { Err(format!("{there} uploads")) }
+    })
+    .await;
+    (child, input)
+}
+
+/// What the command line sends at once, in bytes.
+const PIECE: u64 = 16 * 1024 * 1024;
+
+#[tokio::test]
+async fn an_upload_outlives_meta_and_leaves_nothing_when_its_sender_dies() {
+    let platform = one_shard().await;
+    platform.create("bakery").await;
+    let mut state = 7_u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    });
+    let noise: Vec<u8> = noise.take(40_000_000).collect();
+    leave(&platform, "bakery", "film.bin", &noise).await;
+    let archive = platform.home().join("bakery.aip");
+    platform.cli(&["tenant", "export", "bakery", "--file", archive.to_str().unwrap()]).await.good();
+    let whole = std::fs::read(&archive).unwrap();
+    let (first, rest) = whole.split_at(20_000_000);
+
+    let (mut child, input) = begin_import(&platform, "gone", first, 1).await;
+    child.kill().await.unwrap();
+    drop(input);
+    assert_eq!(platform.tenant("gone").await, serde_json::Value::Null);
+
+    let (child, mut input) = begin_import(&platform, "copy", first, 2).await;
+    let pid = platform.pid("meta").await;
+    end_process(pid);
+    platform.back("meta", pid).await;
+    input.write_all(rest).await.unwrap();
+    drop(input);
+    let ended = tokio::time::timeout(Duration::from_secs(300), child.wait_with_output());
+    let ended = ended.await.unwrap().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let film = content(&platform, "copy").await.join("uploads/film.bin");
+    assert!(std::fs::read(film).unwrap() == noise, "byte for byte");
+    platform.has_clean_inventory().await;
 }

@@ -1,5 +1,5 @@
-//! A mutation whose body is a file: written to disk as it comes, within bounds; then it is a
-//! [`Call`] like any other, told apart by the SHA-256 of its body.
+//! Bodies that are files: taken as they come, within bounds. A mutation whose body is one is a
+//! [`Call`] like any other afterwards, told apart by the SHA-256 of its body.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,24 +74,53 @@ fn late() -> ApiError {
     ApiError::new(&codes::BAD_REQUEST, "the body did not arrive in time")
 }
 
-async fn receive(plane: &Plane, mut body: Body) -> Result<Received, ApiError> {
+async fn receive(plane: &Plane, body: Body) -> Result<Received, ApiError> {
     let failed = |error: std::io::Error| ApiError::internal("receive an archive", &error);
     let mut incoming = Incoming::begin(plane.mirror.dir()).await.map_err(failed)?;
-    while let Some(frame) =
-        tokio::time::timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| late())?
-    {
-        let frame = frame.map_err(|_| {
-            ApiError::new(&codes::BAD_REQUEST, "the body ended before it was whole")
-        })?;
-        let Some(data) = frame.data_ref() else { continue };
-        match incoming.write(data).await {
+    let mut pieces = Pieces::new(body, PIECE_TIMEOUT, "the body ended before it was whole");
+    while let Some(data) = pieces.next().await? {
+        match incoming.write(&data).await {
             Ok(()) => {}
             Err(IncomingError::Io(error)) => return Err(failed(error)),
             Err(refusal @ IncomingError::TooLarge) => {
-                drain(body).await;
-                return Err(ApiError::new(&codes::BODY_TOO_LARGE, refusal.to_string()));
+                let refusal = ApiError::new(&codes::BODY_TOO_LARGE, refusal.to_string());
+                return Err(pieces.refuse(refusal).await);
             }
         }
     }
     incoming.end().await.map_err(failed)
+}
+
+/// The pieces of a body, as they come.
+pub(crate) struct Pieces {
+    body: Body,
+    pause: Duration,
+    broken: &'static str,
+}
+
+impl Pieces {
+    /// Pieces that are `pause` apart at most. `broken` is what is said when the body does not come
+    /// whole.
+    pub(crate) fn new(body: Body, pause: Duration, broken: &'static str) -> Self {
+        Self { body, pause, broken }
+    }
+
+    /// The next one; `None` when the body ended as its sender meant it.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            let next = tokio::time::timeout(self.pause, self.body.frame()).await;
+            let Some(frame) = next.map_err(|_| late())? else { return Ok(None) };
+            let frame = frame.map_err(|_| ApiError::new(&codes::BAD_REQUEST, self.broken))?;
+            // Trailers say nothing here.
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    /// Reads the rest and forgets it, so that the caller hears why it is refused.
+    pub(crate) async fn refuse(self, refusal: ApiError) -> ApiError {
+        drain(self.body).await;
+        refusal
+    }
 }

@@ -37,7 +37,7 @@ use crate::operations::title;
 use crate::plane::Plane;
 
 /// Between two looks while something is under way, and while nothing is.
-const BUSY: Duration = Duration::from_millis(250);
+const BUSY: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_secs(5);
 /// Between two looks for what is over.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -99,6 +99,9 @@ async fn follow_export(plane: &Plane, mut export: ExportRecord) -> Result<(), St
     let asked = shard_call::ask(plane, &shard.address, Method::PUT, &path, &begin, TIMEOUT).await;
     let status: ExportStatus = match asked {
         Ok(status) => status,
+        Err(ShardCallError::Refused { status, detail }) if detail.trim().is_empty() => {
+            failed(&format!("its shard refused it with status {status}, and gave no reason"))
+        }
         Err(ShardCallError::Refused { detail, .. }) => failed(&detail),
         // It is asked again; one that stays away is the same as slow.
         Err(error) => {
@@ -161,9 +164,12 @@ async fn step(
 async fn end_export(
     plane: &Plane,
     mut export: ExportRecord,
-    status: ExportStatus,
+    mut status: ExportStatus,
 ) -> Result<(), StoreError> {
     let done = status.phase == ExportPhase::Done;
+    if !done && status.message.as_deref().is_none_or(|message| message.trim().is_empty()) {
+        status.message = Some("its shard gave no reason; the log of the shard has more".to_owned());
+    }
     export.state = if done { ExportState::Done } else { ExportState::Failed };
     export.status = serde_json::json!(status);
     let mut change = Change::begin(plane).await?;

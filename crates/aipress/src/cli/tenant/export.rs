@@ -1,8 +1,9 @@
 //! `aipress tenant export`: an archive of a site, as it is written; a broken connection goes on.
 
-use std::fs::File;
 use std::io::IsTerminal;
 use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -12,9 +13,13 @@ use aipress_api::client::ApiError;
 use http_body_util::BodyExt;
 use sha2::Digest;
 use sha2::Sha256;
+use tempfile::NamedTempFile;
 
 use crate::args::TenantExport;
+use crate::cli::tenant::locked;
+use crate::cli::tenant::locked::Sink;
 use crate::cli::tenant::progress::Meter;
+use crate::cli::tenant::progress::size;
 use crate::exit::Failure;
 
 /// Times in a row that a connection may break without a byte in between.
@@ -26,30 +31,26 @@ const END: Duration = Duration::from_secs(30);
 /// Exports the site.
 pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Failure> {
     if client.is_dry_run() {
-        // Before a file is made, or emptied.
+        // Before a file is made.
         client.tenant_export(&args.tenant).await?;
     }
-    let mut out: Box<dyn Write> = match &args.file {
-        Some(path) => {
-            let failed = |error| anyhow::anyhow!("{}: {error}", path.display());
-            Box::new(File::create(path).map_err(failed)?)
-        }
-        None if std::io::stdout().is_terminal() => {
-            return Err(Failure::Usage(
-                "an archive is nothing for a terminal: add `> site.aip` or --file site.aip"
-                    .to_owned(),
-            ));
-        }
-        None => Box::new(std::io::stdout().lock()),
-    };
+    let lock = locked::lock(&args.lock)?;
+    if args.file.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::Usage(
+            "an archive is nothing for a terminal: add `> site.aip` or --file site.aip".to_owned(),
+        ));
+    }
+    let (out, place) = destination(args.file.as_deref())?;
+    let mut out = Sink::new(out, lock.as_ref())?;
     let accepted = client.tenant_export(&args.tenant).await?;
     let id = accepted.export.id.to_string();
     let mut download = Download { at: 0, hash: Sha256::new(), etag: String::new() };
     let mut meter = Meter::new("exported");
     let begun = Instant::now();
-    download.run(client, &id, &mut *out, &mut meter).await?;
-    out.flush()?;
+    let arrived = download.run(client, &id, &mut out, &mut meter).await;
     meter.end(download.at);
+    arrived?;
+    out.finish()?;
     let export = ended(client, &id).await?;
     let sha256 = hex::encode(download.hash.finalize());
     if export.sha256.as_deref() != Some(sha256.as_str()) {
@@ -57,16 +58,53 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
             "what arrived has the SHA-256 {sha256}, the archive another: export the site again"
         )));
     }
+    if let Some(place) = place {
+        place.end()?;
+    }
     for note in &export.notes {
         eprintln!("note: {note}");
     }
     eprintln!(
-        "{} exported: {} in {:.1} s, SHA-256 {sha256}",
+        "{} exported{}: {} in {:.1} s, SHA-256 {sha256}{}",
         export.tenant_name,
-        crate::cli::tenant::progress::size(download.at),
-        begun.elapsed().as_secs_f64()
+        if lock.is_some() { " and encrypted" } else { "" },
+        size(download.at),
+        begun.elapsed().as_secs_f64(),
+        if lock.is_some() { " (of what is in it)" } else { "" },
     );
     Ok(())
+}
+
+/// A file that gets its name once it is whole.
+struct Place {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+/// Where it is written to.
+fn destination(path: Option<&Path>) -> Result<(Box<dyn Write>, Option<Place>), Failure> {
+    let Some(path) = path else { return Ok((Box::new(std::io::stdout().lock()), None)) };
+    let failed = |error| anyhow::anyhow!("{}: {error}", path.display());
+    // A pipe or a device is written to; it is no file that another could replace.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let file = std::fs::File::options().write(true).open(path).map_err(failed)?;
+        return Ok((Box::new(file), None));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut named = tempfile::Builder::new();
+    named.prefix(".aipress-").suffix(".part");
+    let file = named.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    let out = file.as_file().try_clone().map_err(failed)?;
+    Ok((Box::new(out), Some(Place { file, path: path.to_owned() })))
+}
+
+impl Place {
+    fn end(self) -> Result<(), Failure> {
+        let path = self.path.display().to_string();
+        let failed = |error: tempfile::PersistError| anyhow::anyhow!("{path}: {}", error.error);
+        self.file.persist(&self.path).map_err(failed)?;
+        Ok(())
+    }
 }
 
 struct Download {

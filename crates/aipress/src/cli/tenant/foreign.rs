@@ -1,15 +1,14 @@
 //! A WordPress from anywhere: its dump and files become an archive on this machine. Read as text
 //! and bytes; nothing of it runs.
 
-use std::fs;
+mod config;
+mod tree;
+
 use std::fs::File;
-use std::io;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Seek;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::path::PathBuf;
 
 use aipress_archive::ArchiveWriter;
 use aipress_archive::Finding;
@@ -34,15 +33,21 @@ use anyhow::bail;
 use tempfile::NamedTempFile;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cli::tenant::foreign::tree::Entry;
+use crate::cli::tenant::foreign::tree::Kind;
+use crate::cli::tenant::foreign::tree::Tree;
+
 /// A chunk of SQL ends after the statement that makes it this long, in bytes.
 const CHUNK: usize = 7 * 1024 * 1024;
 /// Threads that compress.
 const THREADS: usize = 2;
 const PIECE: usize = 512 * 1024;
-/// Largest `wp-config.php` or `version.php` that is looked into, in bytes.
-const TEXT_MAX: u64 = 1024 * 1024;
-/// Deepest nesting that is followed.
-const DEPTH_MAX: usize = 150;
+/// Files beside `wp-content` that hosts heed and the platform does not.
+const HOST_FILES: &[(&str, &str)] = &[
+    (".htaccess", "rules of a web server"),
+    (".user.ini", "settings of PHP: set php.settings in the site's document instead"),
+    ("php.ini", "settings of PHP: set php.settings in the site's document instead"),
+];
 
 /// What became of a foreign site.
 pub(super) struct Made {
@@ -51,11 +56,12 @@ pub(super) struct Made {
     pub(super) archive: Option<NamedTempFile>,
 }
 
-/// Where a site's parts are.
+/// Where a site's parts are in its tree.
 struct Place {
-    content: PathBuf,
-    /// The web root, where it was given.
-    root: Option<PathBuf>,
+    /// Path of `wp-content`, with a slash at the end; empty when it is the tree itself.
+    content: Vec<u8>,
+    /// Path of the web root, likewise, where it was given.
+    root: Option<Vec<u8>>,
 }
 
 /// Looks at a site, and makes an archive of it unless it is only looked at.
@@ -65,16 +71,21 @@ pub(super) fn archive(
     prefix: Option<&str>,
     check: bool,
 ) -> Result<Made> {
-    let place = find(files)?;
-    let config = place.root.as_ref().and_then(|root| text(&root.join("wp-config.php")));
-    let told = prefix.map(str::to_owned).or_else(|| config.as_deref().and_then(table_prefix));
-    let version = place
-        .root
-        .as_ref()
-        .and_then(|root| text(&root.join("wp-includes/version.php")))
-        .and_then(|text| assigned(&text, "$wp_version"));
+    let tree = Tree::open(files)?;
+    let entries = tree.entries()?;
+    let place = find(&entries, files)?;
+    let beside = |name: &str| {
+        let root = place.root.as_ref()?;
+        tree.text(&entries, &[root.as_slice(), name.as_bytes()].concat())
+    };
+    // Some keep it one folder above the web root, where a web server does not serve it.
+    let config = beside("wp-config.php");
+    let told =
+        prefix.map(str::to_owned).or_else(|| config.as_deref().and_then(config::table_prefix));
+    let version =
+        beside("wp-includes/version.php").and_then(|text| config::assigned(&text, "$wp_version"));
     let mut look = Inspector::new(true);
-    if config.as_deref().is_some_and(is_multisite) {
+    if config.as_deref().is_some_and(config::is_multisite) {
         look.add(Finding::new(
             Level::Error,
             "multisite",
@@ -82,48 +93,101 @@ pub(super) fn archive(
              the network by itself first",
         ));
     }
+    config.as_deref().map(config::findings).unwrap_or_default().into_iter().for_each(|found| {
+        look.add(found);
+    });
+    for (name, what) in HOST_FILES {
+        if beside(name).is_some_and(|text| !text.trim().is_empty()) {
+            let message = format!("{name} is not taken ({what})");
+            look.add(Finding::new(Level::Note, "host_file", message));
+        }
+    }
     let mut splitter = Splitter::new(open(dump)?);
     while let Some(statement) = splitter.next_statement()? {
         look.statement(&statement);
     }
-    let mut tree = Vec::new();
-    walk(&place.content, Vec::new(), 0, &mut tree)?;
-    for entry in &tree {
-        match entry.kind {
-            Kind::File(size) => look.file(&entry.below, size),
-            Kind::Folder => {}
-            Kind::Odd => look.add(Finding::new(
-                Level::Note,
-                "left_out",
-                format!("wp-content/{} is left out: no regular file", shown(&entry.below)),
-            )),
-        }
+    let content: Vec<(&[u8], &Entry)> = entries
+        .iter()
+        .filter_map(|entry| Some((entry.path.strip_prefix(place.content.as_slice())?, entry)))
+        .filter(|(below, _)| !below.is_empty() && !is_cache(below))
+        .collect();
+    for (below, entry) in &content {
+        look_at(&mut look, &tree, below, entry);
     }
     let mut report = look.finish(told.as_deref());
     report.wordpress_version.clone_from(&version);
     if check || !report.is_fine() {
         return Ok(Made { report, archive: None });
     }
-    let archive = write(dump, &place.content, &tree, &report)?;
+    let archive = write(dump, &tree, &content, &report)?;
     Ok(Made { report, archive: Some(archive) })
 }
 
-/// The web root or `wp-content` itself.
-fn find(files: &Path) -> Result<Place> {
-    if files.join("wp-content").is_dir() {
-        let root = Some(files.to_owned());
-        return Ok(Place { content: files.join("wp-content"), root });
+/// Whether it is in a folder of caches.
+fn is_cache(below: &[u8]) -> bool {
+    let first = below.split(|byte| *byte == b'/').next().unwrap_or_default();
+    CACHES.iter().any(|cache| cache.as_bytes() == first)
+}
+
+/// Looks at one thing in `wp-content`.
+fn look_at(look: &mut Inspector, tree: &Tree, below: &[u8], entry: &Entry) {
+    let parts: Vec<&[u8]> = below.split(|byte| *byte == b'/').collect();
+    match entry.kind {
+        Kind::File(size) => look.file(below, size),
+        Kind::Folder => return,
+        Kind::Odd => {
+            let message = format!("wp-content/{} is left out: no regular file", shown(below));
+            return look.add(Finding::new(Level::Note, "left_out", message));
+        }
     }
-    let is_content = ["plugins", "themes", "uploads"].iter().any(|name| files.join(name).is_dir());
-    if !is_content {
-        bail!(
-            "--files {}: neither a web root (with wp-content in it) nor a wp-content folder; unpack \
-             a zip first",
-            files.display()
-        );
+    let [b"plugins", plugin, file] = parts.as_slice() else { return };
+    let text = || tree.text(std::slice::from_ref(entry), &entry.path).unwrap_or_default();
+    if *file == b"composer.json" {
+        for name in config::missing_extensions(&text()) {
+            let plugin = shown(plugin);
+            let message = format!("plugin `{plugin}` asks for PHP's extension {name}, not here");
+            look.add(Finding::new(Level::Warning, "missing_extension", message));
+        }
+    } else if file.ends_with(b".php")
+        && let Some(encoder) = config::encoder(&text())
+    {
+        let plugin = shown(plugin);
+        let message =
+            format!("plugin `{plugin}` is encoded by {encoder}, whose loader is not here");
+        look.add(Finding::new(Level::Warning, "encoded", message));
     }
-    let parent = files.parent().filter(|parent| parent.join("wp-includes").is_dir());
-    Ok(Place { content: files.to_owned(), root: parent.map(Path::to_owned) })
+}
+
+/// The web root or `wp-content` itself, at the top or below one folder, as archives have it.
+fn find(entries: &[Entry], files: &Path) -> Result<Place> {
+    let first =
+        |path: &[u8]| entries.get(entries.partition_point(|entry| entry.path.as_slice() < path));
+    let is_folder = |path: &[u8]| {
+        let inside = [path, b"/"].concat();
+        first(&inside).is_some_and(|entry| entry.path.starts_with(&inside))
+            || first(path).is_some_and(|entry| entry.path == path && entry.kind == Kind::Folder)
+    };
+    let mut bases = vec![Vec::new()];
+    for entry in entries {
+        let first = entry.path.split(|byte| *byte == b'/').next().unwrap_or_default();
+        let base = [first, b"/"].concat();
+        if bases.last() != Some(&base) && bases.len() < 1_000 {
+            bases.push(base);
+        }
+    }
+    for base in bases {
+        let below = |name: &str| [base.as_slice(), name.as_bytes()].concat();
+        if is_folder(&below("wp-content")) {
+            return Ok(Place { content: below("wp-content/"), root: Some(base) });
+        }
+        if ["plugins", "themes", "uploads"].iter().any(|name| is_folder(&below(name))) {
+            return Ok(Place { content: base, root: None });
+        }
+    }
+    bail!(
+        "--files {}: neither a web root (with wp-content in it) nor a wp-content folder",
+        files.display()
+    );
 }
 
 /// The dump, unpacked where it is packed.
@@ -142,83 +206,12 @@ fn open(dump: &Path) -> Result<Box<dyn Read>> {
     })
 }
 
-fn text(path: &Path) -> Option<String> {
-    let mut found = Vec::new();
-    File::open(path).ok()?.take(TEXT_MAX).read_to_end(&mut found).ok()?;
-    Some(String::from_utf8_lossy(&found).into_owned())
-}
-
-/// The value that a line of PHP assigns to a variable: a text in quotes. Comments are skipped.
-fn assigned(text: &str, variable: &str) -> Option<String> {
-    text.lines().map(str::trim_start).find_map(|line| {
-        let rest = line.strip_prefix(variable)?.trim_start().strip_prefix('=')?.trim_start();
-        let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
-        rest.get(1..)?.split(quote).next().map(str::to_owned)
-    })
-}
-
-fn table_prefix(config: &str) -> Option<String> {
-    assigned(config, "$table_prefix")
-}
-
-fn is_multisite(config: &str) -> bool {
-    config.lines().map(|line| line.replace([' ', '\t', '"'], "'")).any(|line| {
-        let line: String = line.chars().filter(|letter| *letter != '\'').collect();
-        line.starts_with("define(MULTISITE,true")
-    })
-}
-
-enum Kind {
-    File(u64),
-    Folder,
-    Odd,
-}
-
-struct Entry {
-    below: Vec<u8>,
-    kind: Kind,
-    mtime: u64,
-}
-
-/// Everything below `wp-content` by path, no link followed; without what is the platform's here.
-fn walk(dir: &Path, below: Vec<u8>, depth: usize, tree: &mut Vec<Entry>) -> Result<()> {
-    if depth > DEPTH_MAX {
-        bail!("{}: folders nested deeper than {DEPTH_MAX}", dir.display());
-    }
-    let context = || dir.display().to_string();
-    let mut names: Vec<_> = fs::read_dir(dir)
-        .with_context(context)?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<io::Result<_>>()
-        .with_context(context)?;
-    names.sort();
-    for name in names {
-        let is = |list: &[&str]| depth == 0 && list.iter().any(|known| name == *known);
-        if is(CACHES) {
-            continue;
-        }
-        let path = dir.join(&name);
-        let found = fs::symlink_metadata(&path).with_context(|| path.display().to_string())?;
-        let mut at = below.clone();
-        if !at.is_empty() {
-            at.push(b'/');
-        }
-        at.extend_from_slice(name.as_bytes());
-        let mtime = std::os::unix::fs::MetadataExt::mtime(&found);
-        let mtime = u64::try_from(mtime).unwrap_or(0);
-        if found.is_dir() {
-            tree.push(Entry { below: at.clone(), kind: Kind::Folder, mtime });
-            walk(&path, at, depth + 1, tree)?;
-        } else if found.is_file() {
-            tree.push(Entry { below: at, kind: Kind::File(found.len()), mtime });
-        } else {
-            tree.push(Entry { below: at, kind: Kind::Odd, mtime });
-        }
-    }
-    Ok(())
-}
-
-fn write(dump: &Path, content: &Path, tree: &[Entry], report: &Report) -> Result<NamedTempFile> {
+fn write(
+    dump: &Path,
+    tree: &Tree,
+    content: &[(&[u8], &Entry)],
+    report: &Report,
+) -> Result<NamedTempFile> {
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         platform_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -253,25 +246,15 @@ fn write(dump: &Path, content: &Path, tree: &[Entry], report: &Report) -> Result
     }
     archive.database(&chunk)?;
     archive.folder(b"", 0)?;
-    for entry in tree {
-        let is_drop_in = DROP_INS.iter().any(|name| name.as_bytes() == entry.below);
+    for (below, entry) in content {
+        let is_drop_in = DROP_INS.iter().any(|name| name.as_bytes() == *below);
         match entry.kind {
-            Kind::Folder => archive.folder(&entry.below, entry.mtime)?,
+            Kind::Folder => archive.folder(below, entry.mtime)?,
             Kind::File(size) if !is_drop_in => {
-                let path = content.join(Path::new(std::ffi::OsStr::from_bytes(&entry.below)));
-                let context = || path.display().to_string();
-                let mut file = File::open(&path).with_context(context)?;
-                archive.file(&entry.below, size, entry.mtime)?;
-                let mut piece = vec![0; PIECE];
-                loop {
-                    let count = file.read(&mut piece).with_context(context)?;
-                    if count == 0 {
-                        break;
-                    }
-                    archive.data(piece.get(..count).unwrap_or_default())?;
-                }
+                archive.file(below, size, entry.mtime)?;
+                tree.read(entry, &mut |data| Ok(archive.data(data)?))?;
                 if archive.end_file()? != Fit::Exact {
-                    bail!("{} changed while it was read: try again", path.display());
+                    bail!("wp-content/{} changed while it was read: try again", shown(below));
                 }
             }
             _ => {}
@@ -282,16 +265,4 @@ fn write(dump: &Path, content: &Path, tree: &[Entry], report: &Report) -> Result
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wp_config_is_read_as_text() {
-        let config = "<?php\n// $table_prefix = 'no_';\n$table_prefix  =  \"x9_\"; // here\n";
-        assert_eq!(table_prefix(config).as_deref(), Some("x9_"));
-        assert_eq!(table_prefix("<?php\n"), None);
-        assert!(is_multisite("define( 'MULTISITE', true );"));
-        assert!(!is_multisite("// define( 'MULTISITE', true );"));
-        assert!(!is_multisite("define('MULTISITE', false);"));
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! `aipress tenant import`: an archive goes up in pieces, is looked at, and becomes a site.
 
 use std::fs::File;
+use std::io;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -15,11 +16,13 @@ use aipress_archive::inspect;
 use bytes::Bytes;
 use sha2::Digest;
 use sha2::Sha256;
+use tokio::sync::mpsc::Sender;
 
 use crate::args::Output;
 use crate::args::TenantImport;
 use crate::cli::follow;
 use crate::cli::tenant::foreign;
+use crate::cli::tenant::locked;
 use crate::cli::tenant::progress::Meter;
 use crate::cli::tenant::progress::size;
 use crate::exit::Failure;
@@ -60,12 +63,12 @@ pub(super) async fn run(
         }
         _ => None,
     };
-    let (mut input, total): (Box<dyn Read>, Option<u64>) = match (made, &args.archive) {
+    let (input, total): (Box<dyn Read + Send>, Option<u64>) = match (made, &args.archive) {
         (Some(file), _) => {
             let total = file.as_file().metadata()?.len();
             (Box::new(file.reopen()?), Some(total))
         }
-        (None, Some(path)) if path == Path::new("-") => (Box::new(std::io::stdin().lock()), None),
+        (None, Some(path)) if path == Path::new("-") => (Box::new(std::io::stdin()), None),
         (None, Some(path)) => {
             let failed = |error| anyhow::anyhow!("{}: {error}", path.display());
             let file = File::open(path).map_err(failed)?;
@@ -74,12 +77,13 @@ pub(super) async fn run(
         }
         (None, None) => return Err(Failure::Usage("give an archive, or --from-sql".to_owned())),
     };
+    let mut input = locked::opened(input, locked::key(&args.key)?.as_ref())?;
     if client.is_dry_run() {
         look(&mut *input, &args, output)?;
     }
     let import = client.import_create(&create).await?;
     let id = import.id.to_string();
-    let sent = upload(client, &id, &mut *input, total).await;
+    let sent = upload(client, &id, input, total).await;
     let done = match sent {
         Ok(sha256) => finish(client, &id, &sha256, &args, output).await,
         Err(error) => Err(error),
@@ -133,27 +137,42 @@ async fn finish(
     output::print(output, &tenant, |tenant| output::fields(&[("Site", tenant.url.clone())]))
 }
 
-/// Sends all of it; a piece that did not get through is sent again from where it broke.
+/// Sends all of it; a piece that did not get through is sent again from where it broke. The next
+/// one is read meanwhile.
 async fn upload(
     client: &ApiClient,
     id: &str,
-    input: &mut dyn Read,
+    input: Box<dyn Read + Send>,
     total: Option<u64>,
 ) -> Result<String, Failure> {
-    let mut hash = Sha256::new();
+    let (pieces, mut ready) = tokio::sync::mpsc::channel(1);
+    let reading = tokio::task::spawn_blocking(move || read_pieces(input, &pieces));
     let mut meter = Meter::new("uploaded");
     let mut at = 0_u64;
+    while let Some(piece) = ready.recv().await {
+        let length = piece.len() as u64;
+        send(client, id, at, piece).await?;
+        at += length;
+        meter.show(at, total);
+    }
+    meter.end(at);
+    let read = reading.await.map_err(|error| anyhow::anyhow!("read the archive: {error}"))?;
+    Ok(read?)
+}
+
+/// Reads and hashes all of it; ends early when nobody takes it.
+fn read_pieces(mut input: Box<dyn Read + Send>, pieces: &Sender<Bytes>) -> io::Result<String> {
+    let mut hash = Sha256::new();
     loop {
         let mut piece = Vec::with_capacity(PIECE);
-        input.take(PIECE as u64).read_to_end(&mut piece)?;
+        (&mut input).take(PIECE as u64).read_to_end(&mut piece)?;
         if piece.is_empty() {
-            meter.end(at);
             return Ok(hex::encode(hash.finalize()));
         }
         hash.update(&piece);
-        send(client, id, at, Bytes::from(piece.clone())).await?;
-        at += piece.len() as u64;
-        meter.show(at, total);
+        if pieces.blocking_send(Bytes::from(piece)).is_err() {
+            return Ok(String::new());
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! that were judged. The record says `making` until the last row is there, so that one that was
 //! killed in the middle is known, and begun anew.
 
-use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use aipress_archive::AddressChange;
 use aipress_archive::ArchiveError;
@@ -24,6 +24,10 @@ use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions;
 use sqlx::MySqlConnection;
 use sqlx::mysql::MySqlConnectOptions;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
 use super::CALL_LIMIT;
@@ -46,10 +50,13 @@ use crate::database::SiteDatabase;
 use crate::database::SiteState;
 use crate::error::DriverError;
 
-/// Sessions that load at once; a table is loaded by one of them.
+/// Sessions that load at once; rows of a table go to whichever is free.
 const SESSIONS: usize = 2;
-/// Statements that wait for a session, each of at most [`aipress_archive::sql::STATEMENT_MAX`].
-const WAITING: usize = 2;
+/// Statements that run or wait, each of at most [`aipress_archive::sql::STATEMENT_MAX`].
+const WAITING: usize = 4;
+/// A session commits after so many bytes of statements: often enough that the binary log need not
+/// be gathered in a file of its own first, seldom enough that syncs don't count.
+const COMMIT: usize = 4 * 1024 * 1024;
 /// The platform's prefix of tables.
 const PREFIX: &str = "wp_";
 const WHAT: &str = "load the database";
@@ -146,25 +153,34 @@ struct Work {
     table: String,
     sql: String,
     line: u64,
+    /// How many of [`WAITING`] it holds, until it was run.
+    place: OwnedSemaphorePermit,
 }
+
+/// The sessions' common queue.
+type Queue = Mutex<mpsc::Receiver<Work>>;
 
 async fn load(
     driver: &MariaDb,
     database: &SiteDatabase,
     content: &Content,
 ) -> Result<Manifest, DriverError> {
-    let mut senders = Vec::new();
-    let mut loaders = Vec::new();
-    for _ in 0..SESSIONS {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        senders.push(sender);
-        loaders.push(run(driver, database, receiver));
-    }
-    let content = content.clone();
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let (queue, places) = (Mutex::new(receiver), Arc::new(Semaphore::new(WAITING)));
     let home = content.home.clone();
-    let reading = tokio::task::spawn_blocking(move || read_statements(&content, senders));
-    let (read, loaded) = tokio::join!(reading, futures_util::future::join_all(loaders));
-    // A loader's error is the cause; the reader then only finds nobody to take its statements.
+    let (content, reading_places) = (content.clone(), Arc::clone(&places));
+    let reading =
+        tokio::task::spawn_blocking(move || read_statements(&content, sender, reading_places));
+    let sessions = (0..SESSIONS).map(|_| async {
+        let ran = run(driver, database, &queue).await;
+        if ran.is_err() {
+            // The reader gets no place any more, and ends.
+            places.close();
+        }
+        ran
+    });
+    let (read, loaded) = tokio::join!(reading, futures_util::future::join_all(sessions));
+    // A session's error is the cause; the reader then only finds nobody to take its statements.
     for result in loaded {
         result?;
     }
@@ -180,15 +196,16 @@ async fn load(
 /// Reads, judges and hands out the statements.
 fn read_statements(
     content: &Content,
-    senders: Vec<mpsc::Sender<Work>>,
+    sender: mpsc::Sender<Work>,
+    places: Arc<Semaphore>,
 ) -> Result<Manifest, DriverError> {
     let mut reader = Reader {
         content,
-        sent: vec![0; senders.len()],
-        senders,
+        sender,
+        places,
+        runtime: Handle::current(),
         manifest: None,
         judge: Judge::default(),
-        places: HashMap::new(),
     };
     let input = content.source.open()?;
     read::read(input, &Limits::default(), Check::Trusted, &mut reader)
@@ -198,13 +215,12 @@ fn read_statements(
 
 struct Reader<'c> {
     content: &'c Content,
-    senders: Vec<mpsc::Sender<Work>>,
-    /// Bytes that went to each session.
-    sent: Vec<u64>,
+    sender: mpsc::Sender<Work>,
+    /// Free places of [`WAITING`].
+    places: Arc<Semaphore>,
+    runtime: Handle,
     manifest: Option<Manifest>,
     judge: Judge,
-    /// Which session has which table.
-    places: HashMap<String, usize>,
 }
 
 impl Visitor for Reader<'_> {
@@ -232,59 +248,61 @@ impl Visitor for Reader<'_> {
         while let Some(statement) = splitter.next_statement()? {
             self.content.progress.add(statement.text.len() as u64);
             let Verdict::Run(run) = self.judge.judge(&statement)? else { continue };
-            let place = self.place(&run.table, run.sql.len() as u64);
             let sql = String::from_utf8(run.sql.into_owned()).map_err(|_| ArchiveError::Sql {
                 line: statement.line,
                 reason: "a statement that is not UTF-8".to_owned(),
             })?;
-            let work = Work { table: run.table, sql, line: statement.line };
-            let sender = self.senders.get(place);
-            if sender.is_none_or(|sender| sender.blocking_send(work).is_err()) {
-                return Err(ArchiveError::Visitor("the database does not take it".to_owned()));
-            }
+            self.send(run.table, sql, statement.line, run.rows)?;
         }
         Ok(Flow::On)
     }
 }
 
 impl Reader<'_> {
-    /// A table stays with its session; a new one goes to whichever got less so far.
-    fn place(&mut self, table: &str, bytes: u64) -> usize {
-        let place = match self.places.get(table) {
-            Some(place) => *place,
-            None => {
-                let least = (0..self.sent.len()).min_by_key(|at| self.sent.get(*at)).unwrap_or(0);
-                self.places.insert(table.to_owned(), least);
-                least
-            }
-        };
-        if let Some(sent) = self.sent.get_mut(place) {
-            *sent += bytes;
+    /// Hands a statement out. Rows go to any session in any order; a definition is run by itself,
+    /// after all that was before it and before all that follows.
+    fn send(&self, table: String, sql: String, line: u64, rows: bool) -> Result<(), ArchiveError> {
+        let gone = || ArchiveError::Visitor("the database does not take it".to_owned());
+        let wanted = if rows { 1 } else { u32::try_from(WAITING).unwrap_or(u32::MAX) };
+        let take =
+            |wanted| self.runtime.block_on(Arc::clone(&self.places).acquire_many_owned(wanted));
+        let place = take(wanted).map_err(|_| gone())?;
+        self.sender.blocking_send(Work { table, sql, line, place }).map_err(|_| gone())?;
+        if !rows {
+            drop(take(wanted).map_err(|_| gone())?);
         }
-        place
+        Ok(())
     }
 }
 
-/// One session: runs what comes, a transaction for each table (an empty table is then filled
-/// without undoing each row).
-async fn run(
-    driver: &MariaDb,
-    database: &SiteDatabase,
-    mut works: mpsc::Receiver<Work>,
-) -> Result<(), DriverError> {
+/// One session: runs what comes, and commits now and then.
+///
+/// `unique_checks` stays on: without it InnoDB fills an empty table by a sort, which takes twice
+/// the time for rows of some kilobytes, and locks the whole table.
+async fn run(driver: &MariaDb, database: &SiteDatabase, queue: &Queue) -> Result<(), DriverError> {
     let mut session = connect(driver, database).await?;
-    let mut current = String::new();
-    while let Some(work) = works.recv().await {
-        if work.table != current {
+    let mut open = 0;
+    loop {
+        let mut next = if open > 0 && open < COMMIT { at_hand(queue) } else { None };
+        if next.is_none() {
+            // Also when there is nothing to do: a definition waits for those who hold its table.
             execute(&mut session, WHAT, "COMMIT").await?;
-            current = work.table;
+            open = 0;
+            next = queue.lock().await.recv().await;
         }
+        let Some(work) = next else { return Ok(()) };
+        open += work.sql.len();
         sqlx::raw_sql(AssertSqlSafe(work.sql))
             .execute(&mut session)
             .await
-            .map_err(|error| refused(error, &current, work.line))?;
+            .map_err(|error| refused(error, &work.table, work.line))?;
+        drop(work.place);
     }
-    execute(&mut session, WHAT, "COMMIT").await.map(drop)
+}
+
+/// What waits in the queue; nothing when somebody else waits for it.
+fn at_hand(queue: &Queue) -> Option<Work> {
+    queue.try_lock().ok()?.try_recv().ok()
 }
 
 /// A statement that the server does not take is the archive's fault, unless it is busy or full.
@@ -324,7 +342,7 @@ async fn connect(
         .map_err(|error| sql_error(WHAT, error))?;
     // Rows come as the dump has them: also dates of zero, ids of 0, keys in any order.
     let setup = "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00', \
-                 foreign_key_checks=0, unique_checks=0, max_statement_time=0, autocommit=0";
+                 foreign_key_checks=0, max_statement_time=0, autocommit=0";
     execute(&mut session, WHAT, setup).await?;
     Ok(session)
 }

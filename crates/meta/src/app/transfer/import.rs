@@ -1,16 +1,13 @@
 //! An import: announced, uploaded in pieces, looked at, then a tenant that is made of it.
 
-use std::io::BufReader;
-use std::io::Read;
+use std::io;
 
 use aipress_api::ImportComplete;
 use aipress_api::ImportCreate;
 use aipress_api::ImportView;
 use aipress_archive::ArchiveError;
 use aipress_archive::Level;
-use aipress_archive::Limits;
 use aipress_archive::Report;
-use aipress_archive::inspect;
 use aipress_store::ImportRecord;
 use aipress_store::ImportState;
 use aipress_types::AccountId;
@@ -18,8 +15,6 @@ use aipress_types::FieldError;
 use aipress_types::TenantMetadata;
 use aipress_types::TenantName;
 use aipress_types::TenantSpec;
-use sha2::Digest;
-use sha2::Sha256;
 use time::Duration;
 use uuid::Uuid;
 
@@ -29,6 +24,7 @@ use crate::app::scope::Scope;
 use crate::app::tenant;
 use crate::app::tenant::create;
 use crate::app::transfer::IMPORT;
+use crate::app::transfer::look::Looked;
 use crate::app::transfer::spool::IMPORTS_MAX;
 use crate::change::Change;
 use crate::codes;
@@ -147,6 +143,7 @@ pub(crate) async fn remove(scope: &Scope, id: &str) -> Result<Answer, ApiError> 
     if scope.dry_run.is_some() {
         return Ok(answer);
     }
+    scope.plane.looks.forget(import.id);
     let removed = scope.plane.spool.remove(import.id);
     removed.map_err(|error| ApiError::internal("remove upload", &error))?;
     Ok(answer)
@@ -171,13 +168,6 @@ pub(crate) fn check_uploading(import: &ImportRecord) -> Result<(), ApiError> {
         &codes::INVALID_STATE,
         format!("the import is {state}: it takes no more data"),
     ))
-}
-
-/// What a look brought.
-struct Looked {
-    sha256: String,
-    document: Option<Vec<u8>>,
-    report: Report,
 }
 
 /// Looks at the archive, and makes a tenant of it.
@@ -238,26 +228,15 @@ pub(crate) async fn complete(
     Ok(answer)
 }
 
-/// Reads the whole archive once, beside the async threads.
 async fn look(plane: &Plane, id: Uuid) -> Result<Looked, ApiError> {
-    let Ok(_permit) = plane.looks.acquire().await else {
-        return Err(ApiError::new(&codes::INTERNAL, "shutting down"));
-    };
-    let path = plane.spool.path(id);
-    let looking = tokio::task::spawn_blocking(move || -> Result<Looked, ArchiveError> {
-        let file = std::fs::File::open(path)?;
-        let mut input =
-            Hashing { inner: BufReader::with_capacity(1 << 20, file), hash: Sha256::new() };
-        let (_, document, report) = inspect::archive(&mut input, &Limits::default())?;
-        std::io::copy(&mut input, &mut std::io::sink())?;
-        Ok(Looked { sha256: hex::encode(input.hash.finalize()), document, report })
-    });
-    let looked = looking.await.map_err(|error| ApiError::internal("look at archive", &error))?;
-    looked.map_err(|error| match &error {
-        ArchiveError::Io(io) if io.kind() == std::io::ErrorKind::NotFound => {
-            refused("/archive", "nothing was uploaded yet".to_owned())
-        }
-        ArchiveError::Io(io) => ApiError::internal("read upload", io),
+    let fault = |error: io::Error| ApiError::internal("read upload", &error);
+    let bytes = plane.spool.size(id).map_err(fault)?;
+    if bytes == 0 {
+        return Err(refused("/archive", "nothing was uploaded yet".to_owned()));
+    }
+    let looked = plane.looks.finish(id, plane.spool.path(id), bytes).await;
+    looked.map_err(|error| match error {
+        ArchiveError::Io(error) => fault(error),
         other => refused("/archive", other.to_string()),
     })
 }
@@ -292,17 +271,4 @@ fn spec_of(document: Option<&[u8]>) -> TenantSpec {
     // The core follows from the archive, and can be changed afterwards.
     spec.wordpress.version = None;
     if spec.check("/spec").is_empty() { spec } else { TenantSpec::default() }
-}
-
-struct Hashing<R> {
-    inner: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..count).unwrap_or_default());
-        Ok(count)
-    }
 }

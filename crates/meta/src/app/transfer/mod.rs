@@ -3,6 +3,7 @@
 pub(crate) mod clone;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod look;
 pub(crate) mod spool;
 
 /// Kind of the operation of an export: told by its shard's spool, not by the tenant's intent.

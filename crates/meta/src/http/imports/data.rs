@@ -14,7 +14,6 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::StatusCode;
-use http_body_util::BodyExt;
 use serde_json::Value;
 use serde_json::json;
 
@@ -25,6 +24,7 @@ use crate::app::transfer::spool::ARCHIVE_MAX;
 use crate::codes;
 use crate::http::dry_run;
 use crate::http::query::Params;
+use crate::http::upload::Pieces;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -85,10 +85,13 @@ pub(crate) async fn append(
         let length = drain_counted(body).await;
         return foreseen(&plane, &caller, &found, here, length).await;
     }
-    write(&plane, &found, here, body).await?;
+    let written = write(&plane, &found, here, body).await;
+    let there = size(&plane, &found)?;
+    plane.looks.note(found.id, &plane.spool.path(found.id), here, there);
+    written?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(OFFSET, HeaderValue::from(size(&plane, &found)?));
+    response.headers_mut().insert(OFFSET, HeaderValue::from(there));
     Ok(response)
 }
 
@@ -115,10 +118,11 @@ async fn foreseen(
 }
 
 /// Bytes of a piece that is not kept.
-async fn drain_counted(mut body: Body) -> u64 {
+async fn drain_counted(body: Body) -> u64 {
+    let mut pieces = Pieces::new(body, IDLE, "the piece ended before it was whole");
     let mut length = 0;
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(IDLE, body.frame()).await {
-        length += frame.data_ref().map_or(0, |data| data.len() as u64);
+    while let Ok(Some(data)) = pieces.next().await {
+        length += data.len() as u64;
         if length > ARCHIVE_MAX {
             break;
         }
@@ -134,29 +138,24 @@ async fn write(
     plane: &Plane,
     import: &ImportRecord,
     here: u64,
-    mut body: Body,
+    body: Body,
 ) -> Result<(), ApiError> {
     let fault = |error: std::io::Error| ApiError::internal("keep upload", &error);
     let mut room = plane.spool.room().map_err(fault)?.min(ARCHIVE_MAX.saturating_sub(here));
     let mut file = plane.spool.append(import.id).map_err(fault)?;
-    loop {
-        let next = tokio::time::timeout(IDLE, body.frame()).await;
-        let frame = match next {
-            Ok(None) => break,
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) | Err(_) => {
-                return Err(ApiError::new(
-                    &codes::BAD_REQUEST,
-                    "the piece ended before it was whole; what arrived is kept: go on from there",
-                ));
+    let broken = "the piece ended before it was whole; what arrived is kept: go on from there";
+    let mut pieces = Pieces::new(body, IDLE, broken);
+    while let Some(data) = pieces.next().await? {
+        match room.checked_sub(data.len() as u64) {
+            // Into the page cache, which costs less than handing it to another thread.
+            Some(_) => file.write_all(&data).map_err(fault)?,
+            None => {
+                let detail = "there is no more room for archives here";
+                let refusal = ApiError::new(&codes::BODY_TOO_LARGE, detail);
+                return Err(pieces.refuse(refusal).await);
             }
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        room = room.checked_sub(data.len() as u64).ok_or_else(|| {
-            ApiError::new(&codes::BODY_TOO_LARGE, "there is no more room for archives here")
-        })?;
-        // Into the page cache, which costs less than handing it to another thread.
-        file.write_all(&data).map_err(fault)?;
+        }
+        room -= data.len() as u64;
     }
     Ok(())
 }

@@ -1,0 +1,108 @@
+//! Foreign sites in folders and zips, good and hostile.
+
+use aipress_archive::Limits;
+use aipress_archive::inspect;
+use aipress_packages::build::ZipBuilder;
+
+use super::*;
+
+const DUMP: &str = "CREATE TABLE `x9_options` (a int);CREATE TABLE `x9_posts` (a int);\
+                    CREATE TABLE `x9_users` (a int);CREATE TABLE `x9_usermeta` (a int);";
+const CONFIG: &[u8] = b"<?php\n$table_prefix = 'x9_';\ndefine('WP_CACHE', true);\n";
+
+fn site(base: &str) -> ZipBuilder {
+    let at = |name: &str| format!("{base}{name}");
+    ZipBuilder::new()
+        .file(&at("wp-config.php"), CONFIG)
+        .file(&at("wp-includes/version.php"), b"<?php\n$wp_version = '5.9.3';\n")
+        .file(&at("wp-content/uploads/2020/a.jpg"), &[7; 300_000])
+        .file(&at("wp-content/plugins/x/composer.json"), br#"{"require":{"ext-imagick":"*"}}"#)
+        .file(&at("wp-content/cache/old.html"), b"old")
+        .file(&at("wp-content/db.php"), b"<?php")
+        .file(&at("index.php"), b"<?php")
+}
+
+struct Files {
+    dir: tempfile::TempDir,
+}
+
+impl Files {
+    fn new(zip: ZipBuilder) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("site.zip"), zip.bytes()).unwrap();
+        std::fs::write(dir.path().join("dump.sql"), DUMP).unwrap();
+        Self { dir }
+    }
+
+    fn made(&self, check: bool) -> Result<Made> {
+        let at = |name: &str| self.dir.path().join(name);
+        archive(&at("dump.sql"), &at("site.zip"), None, check)
+    }
+
+    fn refusal(self) -> String {
+        format!("{:#}", self.made(false).err().expect("it is refused"))
+    }
+}
+
+#[test]
+fn a_zip_is_taken_with_its_one_folder_or_without() {
+    for base in ["", "public_html/", "./"] {
+        let made = Files::new(site(base)).made(false).unwrap();
+        assert_eq!(made.report.wordpress_version.as_deref(), Some("5.9.3"), "{base}");
+        assert_eq!(made.report.table_prefix, "x9_");
+        let codes: Vec<&str> = made.report.findings.iter().map(|f| f.code.as_str()).collect();
+        for code in ["constant", "missing_extension", "drop_in"] {
+            assert!(codes.contains(&code), "{base}: {code} of {codes:?}");
+        }
+        let file = made.archive.unwrap().reopen().unwrap();
+        let (_, _, report) = inspect::archive(file, &Limits::default()).unwrap();
+        assert_eq!((report.files, report.file_bytes), (2, 300_031), "{base}: less the drop-in");
+    }
+}
+
+#[test]
+fn a_folder_and_a_zip_are_the_same() {
+    let files = Files::new(site(""));
+    let zipped = files.made(true).unwrap().report;
+    let root = files.dir.path().join("root");
+    for (name, bytes) in [
+        ("wp-config.php", CONFIG),
+        ("wp-includes/version.php", b"<?php\n$wp_version = '5.9.3';\n".as_slice()),
+        ("wp-content/uploads/2020/a.jpg", &[7; 300_000]),
+        ("wp-content/plugins/x/composer.json", br#"{"require":{"ext-imagick":"*"}}"#),
+        ("wp-content/cache/old.html", b"old"),
+        ("wp-content/db.php", b"<?php"),
+    ] {
+        let path = root.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let folder = archive(&files.dir.path().join("dump.sql"), &root, None, true).unwrap().report;
+    assert_eq!(folder, zipped);
+}
+
+#[test]
+fn hostile_zips_are_refused() {
+    for path in ["wp-content/../../etc/passwd", "/etc/passwd", "wp-content\\x", "wp-content//x"] {
+        let zip = site("").entry(path.as_bytes(), b"x", 0o100_644, false);
+        assert!(Files::new(zip).refusal().contains("leads elsewhere"), "{path}");
+    }
+    let link = site("").entry(b"wp-content/link", b"/etc/passwd", 0o120_777, false);
+    let report = Files::new(link).made(true).unwrap().report;
+    assert!(report.findings.iter().any(|finding| finding.code == "left_out"));
+    let locked = site("").entry(b"wp-content/x", b"x", 0o100_644, true);
+    assert!(Files::new(locked).refusal().contains("encrypted"));
+    let twice = site("").file("wp-content/a", b"1").file("wp-content/a", b"2");
+    assert!(Files::new(twice).refusal().contains("twice"));
+    let bomb = site("").file("wp-content/zeros", &vec![0; 120 * 1024 * 1024]);
+    assert!(Files::new(bomb).refusal().contains("unpack"));
+    let nothing = ZipBuilder::new().file("readme.txt", b"x");
+    assert!(Files::new(nothing).refusal().contains("neither a web root"));
+}
+
+#[test]
+fn what_is_no_zip_is_told() {
+    let files = Files::new(site(""));
+    std::fs::write(files.dir.path().join("site.zip"), b"no zip").unwrap();
+    assert!(files.refusal().contains("neither a folder nor a zip"));
+}
