@@ -42,6 +42,7 @@ const CHUNK: usize = 7 * 1024 * 1024;
 /// Threads that compress.
 const THREADS: usize = 2;
 const PIECE: usize = 512 * 1024;
+const CONFIG: &str = "wp-config.php";
 /// Files beside `wp-content` that hosts heed and the platform does not.
 const HOST_FILES: &[(&str, &str)] = &[
     (".htaccess", "rules of a web server"),
@@ -75,11 +76,14 @@ pub(super) fn archive(
     let entries = tree.entries()?;
     let place = find(&entries, files)?;
     let beside = |name: &str| {
-        let root = place.root.as_ref()?;
-        tree.text(&entries, &[root.as_slice(), name.as_bytes()].concat())
+        let root = place.root.as_ref();
+        let inside =
+            root.and_then(|root| tree.text(&entries, &[root.as_slice(), name.as_bytes()].concat()));
+        // Around wp-content; and WordPress itself looks for its configuration one folder higher.
+        let above = root.is_none() || name == CONFIG;
+        inside.or_else(|| above.then(|| tree.text_above(name)).flatten())
     };
-    // Some keep it one folder above the web root, where a web server does not serve it.
-    let config = beside("wp-config.php");
+    let config = beside(CONFIG);
     let told =
         prefix.map(str::to_owned).or_else(|| config.as_deref().and_then(config::table_prefix));
     let version =

@@ -79,6 +79,10 @@ fn a_folder_and_a_zip_are_the_same() {
     }
     let folder = archive(&files.dir.path().join("dump.sql"), &root, None, true).unwrap().report;
     assert_eq!(folder, zipped);
+    // wp-content alone: what stands around it is read all the same.
+    let dump = files.dir.path().join("dump.sql");
+    let content = archive(&dump, &root.join("wp-content"), None, true).unwrap().report;
+    assert_eq!(content, zipped);
 }
 
 #[test]

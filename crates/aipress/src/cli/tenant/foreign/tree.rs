@@ -132,6 +132,15 @@ impl Tree {
         }
     }
 
+    /// A file in the folder around a folder, as text, likewise; a zip has none around it.
+    pub(super) fn text_above(&self, name: &str) -> Option<String> {
+        let Self::Folder(root) = self else { return None };
+        let path = root.canonicalize().ok()?.parent()?.join(name);
+        let mut text = Vec::new();
+        File::open(path).ok()?.take(TEXT_MAX).read_to_end(&mut text).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// A file as text, when it is there; at most its first MiB.
     pub(super) fn text(&self, entries: &[Entry], path: &[u8]) -> Option<String> {
         let entry = entries.iter().find(|entry| entry.path == path)?;
