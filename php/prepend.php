@@ -54,3 +54,7 @@ confine( $_SERVER );
 if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
 	\ini_set( 'opcache.revalidate_freq', '0' );
 }
+
+if ( 'fpm-fcgi' === PHP_SAPI && ! \function_exists( 'mail' ) ) {
+	require __DIR__ . '/functions.php';
+}

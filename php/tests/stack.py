@@ -135,6 +135,7 @@ listen = {self.sockets['fpm']}
 pm.max_children = 4
 catch_workers_output = no
 php_admin_value[auto_prepend_file] = {PHP_DIR}/prepend.php
+php_admin_value[disable_functions] = fastcgi_finish_request,mail
 php_admin_value[upload_tmp_dir] = {slot}/tmp
 php_admin_value[upload_max_filesize] = 100M
 php_admin_value[sys_temp_dir] = {slot}/tmp

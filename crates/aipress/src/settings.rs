@@ -16,6 +16,7 @@ use aipress_drivers::DataPaths;
 use aipress_drivers::UidPlan;
 use aipress_drivers::uids::DEFAULT_UID_BASE;
 use aipress_kit::durable;
+use aipress_meta::StreamLimits;
 use anyhow::Context;
 use serde::Deserialize;
 use serde::Serialize;
@@ -27,6 +28,9 @@ use crate::words;
 pub(crate) const MAX_SHARDS: u32 = 50;
 /// First Unix ids that may be chosen: above those of people and services.
 pub(crate) const UID_BASES: std::ops::RangeInclusive<u32> = 1_000..=1_000_000_000;
+
+/// Event streams at most: meta takes 4,096 connections, and calls need some of them.
+const MAX_STREAMS: usize = 3_584;
 
 /// The settings of one platform on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) buffer_pool_mib: Option<u32>,
     /// How webhooks are called.
     pub(crate) webhooks: WebhookSettings,
+    /// Event streams at once.
+    pub(crate) streams: StreamSettings,
 }
 
 /// How webhooks are called.
@@ -66,6 +72,26 @@ pub(crate) struct WebhookSettings {
     /// Whether they may go to private addresses and by plain `http:`, which lets whoever makes a
     /// webhook call what only this machine can reach.
     pub(crate) allow_private: bool,
+    /// File of the authorities (PEM) that vouch for endpoints, in place of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authorities: Option<PathBuf>,
+}
+
+/// Event streams at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct StreamSettings {
+    /// In all.
+    pub(crate) total: usize,
+    /// Of one user.
+    pub(crate) per_user: usize,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        let limits = StreamLimits::default();
+        Self { total: limits.total, per_user: limits.per_caller }
+    }
 }
 
 /// A wp-cli archive: a file of this machine that is taken only when it is the one that is meant.
@@ -93,6 +119,7 @@ impl Default for Settings {
             directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
             webhooks: WebhookSettings::default(),
+            streams: StreamSettings::default(),
         }
     }
 }
@@ -138,6 +165,12 @@ impl Settings {
             self.uid_base,
             UID_BASES.start(),
             UID_BASES.end()
+        );
+        let StreamSettings { total, per_user } = self.streams;
+        anyhow::ensure!(
+            (1..=MAX_STREAMS).contains(&total) && (1..=total).contains(&per_user),
+            "streams.total is {total}, must be 1 to {MAX_STREAMS}; streams.perUser is {per_user}, \
+             must be 1 to streams.total"
         );
         Ok(self)
     }
@@ -268,6 +301,14 @@ mod tests {
         assert!(none.checked().is_err());
         let root = Settings { uid_base: 0, ..Settings::default() };
         assert!(root.checked().is_err());
+        let streams = |total, per_user| Settings {
+            streams: StreamSettings { total, per_user },
+            ..Settings::default()
+        };
+        for (total, per_user) in [(0, 0), (3_585, 1), (10, 11), (10, 0)] {
+            assert!(streams(total, per_user).checked().is_err(), "{total} {per_user}");
+        }
+        assert!(streams(3_584, 3_584).checked().is_ok());
         assert!(Settings::default().checked().is_ok());
     }
 

@@ -82,9 +82,19 @@ function recipients( $to ): string {
 	return some( array_map( static fn( $one ) => trim( (string) $one ), array_values( $all ) ) );
 }
 
+// Between here and the hooks below mail() is WordPress's, and says nothing itself.
+add_action(
+	'phpmailer_init',
+	static function () {
+		$GLOBALS['aipress_wp_mail'] = true;
+	},
+	PHP_INT_MAX
+);
 add_action(
 	'wp_mail_failed',
 	static function ( $error ) {
+		$GLOBALS['aipress_wp_mail'] = false;
+
 		$data = $error instanceof \WP_Error ? $error->get_error_data() : array();
 		$why  = $error instanceof \WP_Error ? $error->get_error_message() : 'unknown';
 		write( 'mail', 'ERROR', 'mail to ' . recipients( $data['to'] ?? array() ) . " was not sent: $why" );
@@ -93,6 +103,7 @@ add_action(
 add_action(
 	'wp_mail_succeeded',
 	static function ( $data ) {
+		$GLOBALS['aipress_wp_mail'] = false;
 		write( 'mail', 'INFO', 'mail to ' . recipients( $data['to'] ?? array() ) . ' was handed over' );
 	}
 );

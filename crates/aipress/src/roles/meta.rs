@@ -1,6 +1,7 @@
 //! The meta control plane.
 
 use aipress_kit::clock::Clock;
+use aipress_kit::http::outgoing::Trust;
 use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
@@ -39,10 +40,13 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
         },
         admin_token_file: paths.admin_token(),
         php: core::php().ok().map(|version| branch(&version.to_string())),
-        streams: StreamLimits::default(),
+        streams: StreamLimits {
+            total: settings.streams.total,
+            per_caller: settings.streams.per_user,
+        },
         webhooks: WebhookConfig {
             allow_private: settings.webhooks.allow_private,
-            ..WebhookConfig::default()
+            trust: settings.webhooks.authorities.clone().map_or(Trust::System, Trust::File),
         },
         packages: PackagesConfig::new(paths.packages(), settings.directory.clone()),
         clock: Clock::system(),

@@ -24,7 +24,7 @@ const fn key(name: &'static str, default: &'static str, about: &'static str) -> 
 }
 
 /// All of them, in the order of the alphabet.
-pub(crate) const KEYS: [Key; 13] = [
+pub(crate) const KEYS: [Key; 16] = [
     key("accessLog", "true", "a line for each request in the logs of edge and gateways"),
     Key {
         is_fixed: true,
@@ -44,6 +44,13 @@ pub(crate) const KEYS: [Key; 13] = [
     key("listen", "127.0.0.1:8080", "address that the edge listens on (`up --listen`)"),
     key("region", "us-central1", "region of all shards of this machine"),
     key("shards", "2", "shards, 50 sites each: 1 to 50, may grow (`up --shards`)"),
+    key("streams.perUser", "512", "event streams of one user at once: 1 to `streams.total`"),
+    key(
+        "streams.total",
+        "2048",
+        "event streams at once, of events and of operations: 1 to 3584, some 20 KiB each; one more \
+         is 429 `too_many_streams`",
+    ),
     Key {
         is_fixed: true,
         ..key(
@@ -58,6 +65,12 @@ pub(crate) const KEYS: [Key; 13] = [
         "false",
         "whether webhooks may go to private addresses and by plain `http`; whoever makes one then \
          calls what only this machine reaches",
+    ),
+    key(
+        "webhooks.authorities",
+        "the system's",
+        "file of the certificate authorities (PEM) that vouch for webhooks' endpoints, and no \
+         others: for receivers with certificates of an authority of one's own",
     ),
     key("wordpress", "chosen at the first start", "WordPress core of new sites (`up --wordpress`)"),
     key("wpCli.archive", "none", "path of a `wp-cli.phar`: all of wp-cli runs in sites"),
@@ -114,6 +127,7 @@ mod tests {
 
     use super::*;
     use crate::settings::Settings;
+    use crate::settings::WebhookSettings;
     use crate::settings::WpCli;
 
     /// Names of all values that are no groups.
@@ -130,7 +144,9 @@ mod tests {
     #[test]
     fn every_field_has_a_key_and_every_key_a_field_and_its_default() {
         let wp_cli = WpCli { archive: "/a".into(), sha256: "b".to_owned() };
-        let all = Settings { wp_cli: Some(wp_cli), ..Settings::default() };
+        let webhooks =
+            WebhookSettings { authorities: Some("/a".into()), ..WebhookSettings::default() };
+        let all = Settings { wp_cli: Some(wp_cli), webhooks, ..Settings::default() };
         let mut found = BTreeSet::new();
         leaves(&serde_json::to_value(all).unwrap(), "", &mut found);
         let keys: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();

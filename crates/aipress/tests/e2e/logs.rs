@@ -29,6 +29,16 @@ add_action('init', function () {
     case 'mail':
         wp_mail('ann@example.org', 'A subject', 'A text');
         break;
+    case 'bare-mail':
+        mail('bert@example.org', 'A subject', 'A text');
+        break;
+    case 'after':
+        echo 'the page';
+        fastcgi_finish_request();
+        nobody_has_this_function_either();
+    case 'cron':
+        wp_schedule_single_event(time() - 1, 'noisy_event');
+        break;
     case 'flood':
         $text = str_repeat('flood ', 100);
         for ($line = 0; $line < 170000; $line++) {
@@ -36,6 +46,9 @@ add_action('init', function () {
         }
         exit('flooded');
     }
+});
+add_action('noisy_event', function () {
+    error_log('said in cron');
 });
 "#;
 /// A line is on disk, and to be read, within this.
@@ -49,6 +62,8 @@ async fn what_a_visitor_met_is_found_by_the_id_that_was_shown() {
     make_noisy(&platform, "bakery").await;
 
     the_lines_of_each_request_are_there(&platform).await;
+    what_cron_says_is_there(&platform).await;
+    lines_are_chosen_by_time(&platform).await;
     what_the_edge_says_is_there_too(&platform).await;
     it_is_followed(&platform).await;
     a_flood_costs_nobody_else_a_line(&platform).await;
@@ -75,14 +90,14 @@ async fn site_dir(platform: &Platform, name: &str) -> std::path::PathBuf {
 async fn lines(
     platform: &Platform,
     args: &[&str],
-    is_wanted: impl Fn(&Value) -> bool,
+    mut is_wanted: impl FnMut(&Value) -> bool,
 ) -> Vec<Value> {
     wait_until(SOON, "a line of the log", async || {
         let args = [&["tenant", "logs", "-o", "json"], args].concat();
         let told = platform.cli(&args).await.good();
         let lines: Vec<Value> =
             told.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        if lines.iter().any(&is_wanted) { Ok(lines) } else { Err(told.out) }
+        if lines.iter().any(&mut is_wanted) { Ok(lines) } else { Err(told.out) }
     })
     .await
 }
@@ -100,14 +115,19 @@ async fn the_lines_of_each_request_are_there(platform: &Platform) {
         ("/?noise=fatal", 500, "php", "ERROR", "Call to undefined function nobody_has_this"),
         ("/?noise=dies", 502, "php", "ERROR", "the worker ended in the middle"),
         ("/?noise=mail", 200, "mail", "ERROR", "mail to ann@example.org was not sent"),
+        ("/?noise=bare-mail", 200, "mail", "ERROR", "mail to bert@example.org was not sent"),
+        ("/?noise=after", 200, "php", "ERROR", "Call to undefined function nobody_has_this"),
     ] {
         let answer = visitor.get(path).await.with_status(status);
         let id = answer.header("x-request-id").to_owned();
         if status == 502 {
             assert!(answer.text().contains(&id), "the page shows the id: {}", answer.text());
         }
+        let (mut accessed, mut told) = (false, false);
         let found = lines(platform, &["bakery", "--contains", &id], |line| {
-            is(line, "access", line["severity"].as_str().unwrap())
+            accessed |= line["source"] == "access";
+            told |= is(line, source, severity);
+            accessed && told
         })
         .await;
         assert!(found.iter().all(|line| line["request_id"] == *id), "{found:?}");
@@ -126,6 +146,34 @@ async fn the_lines_of_each_request_are_there(platform: &Platform) {
     assert!(fatal.iter().any(|line| line["file"] == "wp-content/mu-plugins/noise.php"));
     let other = platform.cli(&["tenant", "logs", "florist", "--source", "php"]).await.good();
     assert!(other.out.is_empty(), "{}", other.out);
+}
+
+/// WordPress's cron ends its answer before it begins, and its caller leaves at once.
+async fn what_cron_says_is_there(platform: &Platform) {
+    let mut visitor = platform.visitor("bakery");
+    visitor.get("/?noise=cron").await.with_status(200);
+    visitor.get("/wp-cron.php?doing_wp_cron").await.with_status(200);
+    let said = ["bakery", "--contains", "said in cron"];
+    lines(platform, &said, |line| is(line, "php", "NOTICE")).await;
+    let told = ["bakery", "--source", "cron", "--contains", "noisy_event"];
+    lines(platform, &told, |line| is(line, "cron", "INFO")).await;
+}
+
+/// `--since` and `--until` by the line's own time, and an age.
+async fn lines_are_chosen_by_time(platform: &Platform) {
+    let all = ["bakery", "--contains", "/no-such-page/"];
+    let line = lines(platform, &all, |_| true).await.remove(0);
+    let at = line["time"].as_str().unwrap();
+    let count = async |more: &[&str]| {
+        let args = [&["tenant", "logs", "-o", "json"], &all[..], more].concat();
+        platform.cli(&args).await.good().out.lines().count()
+    };
+    assert!(count(&["--since", at]).await >= 1, "not before");
+    assert_eq!(count(&["--until", at]).await, 0, "before");
+    assert!(count(&["--since", "1h", "--level", "warning"]).await >= 1);
+    assert_eq!(count(&["--since", "1h", "--level", "error"]).await, 0);
+    let wrong = platform.cli(&["tenant", "logs", "bakery", "--since", "soon"]).await;
+    assert!(wrong.err.contains("since"), "{}", wrong.err);
 }
 
 async fn what_the_edge_says_is_there_too(platform: &Platform) {

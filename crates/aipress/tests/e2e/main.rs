@@ -19,6 +19,7 @@ mod refused;
 mod rootless;
 mod starting;
 mod strangers;
+mod told;
 mod transfers;
 
 use aipress_testkit::PlatformOptions;

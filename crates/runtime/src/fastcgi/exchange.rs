@@ -45,6 +45,10 @@ pub enum ExchangeError {
     /// The request's body could not be read from its file.
     #[error("read the request body")]
     Stdin(#[source] io::Error),
+    /// The connection was reset before a byte of an answer came: it waited in the queue of a
+    /// master that ended, or its worker was killed.
+    #[error("the connection was reset before there was an answer")]
+    Reset,
     /// The connection ended before the answer did: the worker died or was killed.
     #[error("the worker ended in the middle of its answer")]
     Truncated,
@@ -63,6 +67,8 @@ pub struct Exchange {
     stdin: Option<Stdin>,
     input: BytesMut,
     decoder: Decoder,
+    /// Whether a byte of the answer came.
+    is_answered: bool,
 }
 
 impl Exchange {
@@ -101,7 +107,7 @@ impl Exchange {
         put_stream(&mut out, RecordType::Params, params);
         put_stream_end(&mut out, RecordType::Params);
         let (input, decoder) = (BytesMut::new(), Decoder::default());
-        Self { stream, out, stdin: Some(stdin), input, decoder }
+        Self { stream, out, stdin: Some(stdin), input, decoder, is_answered: false }
     }
 
     /// The next event. After [`Event::End`] don't ask again.
@@ -119,8 +125,17 @@ impl Exchange {
             if let Some(event) = self.decoder.next(&mut self.input)? {
                 return Poll::Ready(Ok(event));
             }
-            if ready!(self.poll_read(cx)).map_err(ExchangeError::Io)? == 0 {
-                return Poll::Ready(Err(ExchangeError::Truncated));
+            match ready!(self.poll_read(cx)) {
+                Ok(0) => return Poll::Ready(Err(ExchangeError::Truncated)),
+                Ok(_) => self.is_answered = true,
+                // A worker that was killed with input unread resets the connection, too.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Poll::Ready(Err(match self.is_answered {
+                        true => ExchangeError::Truncated,
+                        false => ExchangeError::Reset,
+                    }));
+                }
+                Err(error) => return Poll::Ready(Err(ExchangeError::Io(error))),
             }
         }
     }
@@ -148,10 +163,6 @@ impl Exchange {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.input.reserve(READ_BYTES);
-        match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input)) {
-            // A worker that was killed with input unread resets the connection.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Poll::Ready(Ok(0)),
-            other => Poll::Ready(other),
-        }
+        poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input)
     }
 }

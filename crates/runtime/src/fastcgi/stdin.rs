@@ -46,6 +46,16 @@ impl Stdin {
         self.len() == 0
     }
 
+    /// The same body from its beginning, for another connection; of one that was not read from.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Memory(bytes) => Self::Memory(bytes.clone()),
+            Self::File { reader, offset, len } => {
+                Self::File { reader: reader.again(), offset: *offset, len: *len }
+            }
+        }
+    }
+
     /// Appends the next records to `out`, and the one that ends the stream after the last. Says
     /// whether that was it.
     pub(super) fn poll_records(

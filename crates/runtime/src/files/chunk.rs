@@ -32,6 +32,11 @@ impl ChunkReader {
         Self { file: Arc::new(file), pending: None }
     }
 
+    /// Another reader of the same file.
+    pub(crate) fn again(&self) -> Self {
+        Self { file: Arc::clone(&self.file), pending: None }
+    }
+
     /// Up to `want` bytes (at most [`CHUNK_BYTES`]) from `offset`; fewer when the file ends there
     /// or only a part is at hand; none at the end.
     pub fn poll_read_at(

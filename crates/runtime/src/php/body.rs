@@ -8,25 +8,24 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Sleep;
 
-use super::{run::Lease, stderr::StderrLog};
+use super::work::Work;
 use crate::{
     body::BodyError,
-    fastcgi::{decode::Event, end_request::ProtocolStatus, exchange::Exchange},
+    fastcgi::{decode::Event, end_request::ProtocolStatus},
 };
 
-/// The rest of an answer. Dropped, it closes the connection to the worker.
+/// The rest of an answer. Dropped, it closes the connection to the worker, unless the work
+/// outlives its caller.
 #[derive(Debug)]
 pub(crate) struct PhpBody {
     pub(crate) held: Option<Bytes>,
-    pub(crate) exchange: Exchange,
     pub(crate) deadline: Pin<Box<Sleep>>,
-    pub(crate) stderr: StderrLog,
-    /// The worker and the allowance, until the body ends.
-    pub(crate) lease: Lease,
+    pub(crate) work: Work,
 }
 
 impl PhpBody {
-    /// The next piece; `None` after `END_REQUEST`, and only then.
+    /// The next piece; `None` after `END_REQUEST`, or after the script said that this was all, and
+    /// only then.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -38,11 +37,17 @@ impl PhpBody {
             return Poll::Ready(Err(self.failed(BodyError::TimedOut)));
         }
         loop {
-            match ready!(self.exchange.poll_next(cx)) {
+            let Some((exchange, stderr)) = self.work.parts() else { return Poll::Ready(Ok(None)) };
+            match ready!(exchange.poll_next(cx)) {
                 Ok(Event::Stdout(part)) => return Poll::Ready(Ok(Some(part))),
-                Ok(Event::Stderr(part)) => self.stderr.push(&part),
+                Ok(Event::Stderr(part)) => {
+                    stderr.push(&part);
+                    if stderr.take_finished().is_some() {
+                        self.work.goes_on();
+                    }
+                }
                 Ok(Event::End(end)) if end.protocol_status == ProtocolStatus::RequestComplete => {
-                    return Poll::Ready(Ok(None));
+                    self.work.end();
                 }
                 Ok(Event::End(end)) => {
                     let error = BodyError::Refused(end.protocol_status);
@@ -55,12 +60,15 @@ impl PhpBody {
 
     /// The connection to the client breaks; here is why.
     fn failed(&mut self, error: BodyError) -> BodyError {
-        self.stderr.failed(&error);
+        if let Some((_, stderr)) = self.work.parts() {
+            stderr.failed(&error);
+        }
         tracing::warn!(
-            tenant.uid = %self.lease.uid,
+            tenant.uid = self.work.uid(),
             error = &error as &dyn std::error::Error,
             "an answer of php-fpm broke off"
         );
+        self.work.end();
         error
     }
 }

@@ -2,6 +2,7 @@
 //! back.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -14,7 +15,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::{
     body::PhpBody,
     params::{Script, put_request},
-    stderr::StderrLog,
+    stderr::{Finished, StderrLog},
+    work::Work,
 };
 use crate::{
     access::{Asked, ErrorSink, REQUEST_ID},
@@ -27,10 +29,16 @@ use crate::{
         end_request::ProtocolStatus,
         exchange::{Exchange, ExchangeError},
         head::{Head, HeadError, find_end},
+        stdin::Stdin,
     },
     spool::{self, Allowance, SpoolError},
     table::SiteEntry,
 };
+
+/// WordPress's trigger of its cron. Who calls it leaves at once, and its work goes on.
+const CRON: &[u8] = b"wp-cron.php";
+/// Pools that a request is sent to at most, while the site moves from one to the next.
+const POOLS_TRIED: u8 = 3;
 
 /// Why there is no answer of PHP.
 #[derive(Debug, thiserror::Error)]
@@ -134,36 +142,91 @@ impl Php<'_> {
         let uid = Arc::clone(&site.uid);
         let lease = Lease { uid, _site: permit, _total: total, _allowance: allowance };
 
-        let pool = entry.pool.load_full();
-        let stream = Exchange::connect(&pool, config.connect_timeout).await?;
-        let exchange = Exchange::begin(stream, &params, stdin);
+        let (mut pool, exchange) = self.connect(entry, &params, stdin.again()).await?;
+        let begun = Instant::now();
         let asked = Asked {
             uid: Arc::clone(&site.uid),
             request_id: parts.headers.get(REQUEST_ID).cloned(),
         };
         let stderr = StderrLog::new(Arc::clone(self.errors), asked, config.max_stderr_bytes);
-        self.answer(exchange, stderr, lease, &parts.method).await
+        let deadline = begun + config.total_timeout;
+        let mut work = Work::new(exchange, stderr, lease, deadline, script.file == CRON);
+        // A site gets another pool while it runs (its tier changed). A connection that waits in the
+        // queue of one that ends is reset, unheard; such a pool ends only once all who were heard
+        // have their answer. So the request goes to the new one, and nothing happens twice.
+        for _ in 1..POOLS_TRIED {
+            match self.first(&mut work, begun).await {
+                Err(RunError::Exchange(ExchangeError::Reset)) if **entry.pool.load() != *pool => {
+                    let (next, exchange) = self.connect(entry, &params, stdin.again()).await?;
+                    pool = next;
+                    work.replace(exchange);
+                }
+                first => return self.answer(work, first?, begun, &parts.method).await,
+            }
+        }
+        let first = self.first(&mut work, begun).await?;
+        self.answer(work, first, begun, &parts.method).await
+    }
+
+    /// Sends the request to the site's pool, and says which one that was.
+    async fn connect(
+        &self,
+        entry: &SiteEntry,
+        params: &[u8],
+        stdin: Stdin,
+    ) -> Result<(Arc<PathBuf>, Exchange), RunError> {
+        let pool = entry.pool.load_full();
+        let stream = Exchange::connect(&pool, self.config.connect_timeout).await?;
+        Ok((pool, Exchange::begin(stream, params, stdin)))
+    }
+
+    /// The first of the answer.
+    async fn first(&self, work: &mut Work, begun: Instant) -> Result<Event, RunError> {
+        let deadline = work.deadline().min(begun + self.config.header_timeout);
+        let Some((exchange, _)) = work.parts() else {
+            return Err(ExchangeError::Truncated.into());
+        };
+        Ok(timeout_at(deadline, exchange.next()).await.map_err(|_| RunError::TimedOut)??)
     }
 
     /// Waits for the whole answer, or for as much of it as is held back.
     async fn answer(
         &self,
-        mut exchange: Exchange,
-        mut stderr: StderrLog,
-        lease: Lease,
+        mut work: Work,
+        first: Event,
+        begun: Instant,
         method: &Method,
     ) -> Result<Response<Body>, RunError> {
-        let begun = Instant::now();
-        let total_deadline = begun + self.config.total_timeout;
+        let total_deadline = work.deadline();
         let header_deadline = total_deadline.min(begun + self.config.header_timeout);
         let max_head = self.config.max_response_header_bytes;
         let mut held = Held { bytes: BytesMut::new(), head: None };
-        let end = loop {
+        let mut event = Some(first);
+        let finished = loop {
+            let Some((exchange, stderr)) = work.parts() else { break None };
             let deadline = if held.head.is_some() { total_deadline } else { header_deadline };
-            match timeout_at(deadline, exchange.next()).await.map_err(|_| RunError::TimedOut)?? {
+            let next = match event.take() {
+                Some(event) => event,
+                None => timeout_at(deadline, exchange.next())
+                    .await
+                    .map_err(|_| RunError::TimedOut)??,
+            };
+            match next {
                 Event::Stdout(part) => held.push(&part, max_head)?,
-                Event::Stderr(part) => stderr.push(&part),
-                Event::End(end) => break end,
+                Event::Stderr(part) => {
+                    stderr.push(&part);
+                    if let Some(finished) = stderr.take_finished().filter(|_| held.head.is_some()) {
+                        break Some(finished);
+                    }
+                }
+                Event::End(end) => {
+                    work.end();
+                    match end.protocol_status {
+                        ProtocolStatus::RequestComplete => break None,
+                        ProtocolStatus::Overloaded => return Err(RunError::Overloaded),
+                        other => return Err(RunError::Refused(other)),
+                    }
+                }
             }
             if let Some(head) =
                 held.head.take_if(|head| held.bytes.len() - head.bytes >= HELD_BACK_BYTES)
@@ -174,19 +237,19 @@ impl Php<'_> {
                 }
                 let bytes = held.bytes.split_off(head.bytes).freeze();
                 let deadline = Box::pin(sleep_until(total_deadline));
-                let body = PhpBody { held: Some(bytes), exchange, deadline, stderr, lease };
-                *response.body_mut() = Body::php(body);
+                *response.body_mut() = Body::php(PhpBody { held: Some(bytes), deadline, work });
                 return Ok(response);
             }
         };
-        drop((exchange, lease));
-        match end.protocol_status {
-            ProtocolStatus::RequestComplete => {}
-            ProtocolStatus::Overloaded => return Err(RunError::Overloaded),
-            other => return Err(RunError::Refused(other)),
-        }
         let head = held.head.ok_or(RunError::NoHead(max_head))?;
-        Ok(whole(&head, held.bytes.split_off(head.bytes).freeze(), method))
+        let mut body = held.bytes.split_off(head.bytes).freeze();
+        if let Some(Finished { is_padded }) = finished {
+            if is_padded {
+                body.clear();
+            }
+            work.goes_on();
+        }
+        Ok(whole(&head, body, method))
     }
 }
 

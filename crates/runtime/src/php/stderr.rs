@@ -9,6 +9,18 @@ const FIRST: &[u8] = b"PHP message: ";
 /// What it puts between two messages. A message may hold it, too: then it is told as two.
 const BETWEEN: &[u8] = b"; PHP message: ";
 
+/// What `php/functions.php` writes when the answer is whole and the script goes on.
+const FINISHED: &[u8] = b"aipress-finished";
+/// What it adds when the answer's one byte is there for the headers' sake.
+const PADDED: &[u8] = b" padded";
+
+/// The answer is whole, though the script goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Finished {
+    /// Its body is one byte that stands for none.
+    pub(crate) is_padded: bool,
+}
+
 /// Collects for one request; what is left is reported when it is dropped.
 pub(crate) struct StderrLog {
     sink: Arc<dyn ErrorSink>,
@@ -38,6 +50,18 @@ impl StderrLog {
         let settled = rest.len().saturating_sub(BETWEEN.len() - 1);
         self.keep(&rest[..settled]);
         self.open = rest[settled..].to_vec();
+    }
+
+    /// Whether the last that was said is that the answer is whole. It is told once, and in no log.
+    pub(crate) fn take_finished(&mut self) -> Option<Finished> {
+        let said: Vec<u8> = self.text.iter().chain(&self.open).copied().collect();
+        let rest = said.strip_prefix(FIRST).unwrap_or(&said).strip_prefix(FINISHED)?;
+        if !rest.is_empty() && rest != PADDED {
+            return None;
+        }
+        self.text.clear();
+        self.open.clear();
+        Some(Finished { is_padded: !rest.is_empty() })
     }
 
     /// Why there is no whole answer. What PHP said before stands before it.
@@ -139,6 +163,24 @@ mod tests {
         }
         assert!(messages("", 1).is_empty());
         assert_eq!(messages("raw", 1), [("raw".to_owned(), false)]);
+    }
+
+    #[test]
+    fn the_end_of_the_answer_is_told_once_and_logged_never() {
+        let kept = Arc::new(Kept::default());
+        let asked = Asked { uid: "a".into(), request_id: None };
+        let mut log = StderrLog::new(Arc::clone(&kept) as _, asked, 80);
+        log.push(b"PHP message: aipress-finished ");
+        assert_eq!(log.take_finished(), None, "it goes on");
+        log.push(b"by a plugin; PHP message: aipress-");
+        assert_eq!(log.take_finished(), None);
+        log.push(b"finished padded");
+        assert_eq!(log.take_finished(), Some(Finished { is_padded: true }));
+        assert_eq!(log.take_finished(), None);
+        log.push(b"; PHP message: later");
+        drop(log);
+        let kept: Vec<String> = kept.0.lock().unwrap().iter().map(|it| it.0.clone()).collect();
+        assert_eq!(kept, ["aipress-finished by a plugin", "later"]);
     }
 
     #[test]

@@ -361,6 +361,56 @@ async fn php_fpm_may_come_back_meanwhile() {
 }
 
 #[tokio::test]
+async fn who_waits_at_a_pool_that_ends_is_answered_by_the_next_one() {
+    let served = Served::start();
+    // Nobody is taken here: connections wait in the queue until the master ends.
+    let ending = tokio::net::UnixListener::bind(&served.fpm_socket).unwrap();
+    let waiting = served.send(Request::post("/").body(full("a=1")).unwrap());
+    let next = served.dir.path().join("next.sock");
+    serve(&next, async |mut it| {
+        it.read().await;
+        it.stdout(HEAD).await;
+        let body = String::from_utf8(it.stdin.clone()).unwrap();
+        it.stdout(&format!("the next one got {body}")).await;
+        it.end().await;
+    });
+    let moving = async {
+        let listed = || std::fs::read_to_string("/proc/net/unix").unwrap();
+        let path = served.fpm_socket.display().to_string();
+        until("a request waits", || listed().matches(&path).count() == 2).await;
+        served.change(|site| site.fpm_socket = next);
+        drop(ending);
+    };
+    let (answer, ()) = tokio::join!(waiting, moving);
+    assert_eq!(answer.text(), "the next one got a=1");
+}
+
+#[tokio::test]
+async fn who_was_heard_is_not_asked_for_twice() {
+    let served = Served::start();
+    let next = served.dir.path().join("next.sock");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    serve(&next, move |mut it| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move { it.read().await }
+    });
+    let listener = tokio::net::UnixListener::bind(&served.fpm_socket).unwrap();
+    let waiting = served.get("/");
+    let dying = async {
+        let (mut heard, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(&[1, 5, 0, 1, 0, 0, 0, 0]) {
+            tokio::io::AsyncReadExt::read_buf(&mut heard, &mut bytes).await.unwrap();
+        }
+        served.change(|site| site.fpm_socket = next);
+    };
+    let (answer, ()) = tokio::join!(waiting, dying);
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn php_fpm_may_stay_away() {
     let short = Duration::from_millis(50);
     let served = Served::start_with(|config| config.connect_timeout = short, |_| {});

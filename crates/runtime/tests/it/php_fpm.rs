@@ -55,7 +55,21 @@ case 'large':
 case 'finish':
     echo 'done';
     fastcgi_finish_request();
+    var_dump(fastcgi_finish_request());
     file_put_contents($_GET['file'], 'after');
+    error_log('said after the page');
+    undefined_function();
+case 'finish-nothing': // as WordPress's cron: headers, and no page
+    header('X-Seen: yes');
+    http_response_code(202);
+    fastcgi_finish_request();
+    echo 'nobody reads this';
+    error_log('said after nothing');
+    break;
+case 'finish-long':
+    echo $mib, $mib;
+    fastcgi_finish_request();
+    error_log('said after a long page');
     break;
 case 'ini':
     echo ini_get('memory_limit'), ' ', ini_get('max_execution_time'), ' ',
@@ -219,6 +233,52 @@ async fn work_after_the_page() {
     let answer = served.get(&format!("/?what=finish&file={}", file.display())).await;
     assert_eq!((answer.text().as_str(), answer.whole), ("done", true));
     until("php worked on", || std::fs::read(&file).unwrap() == b"after").await;
+    said(&served, "said after the page").await;
+    said(&served, "Call to undefined function").await;
+
+    let answer = served.get("/?what=finish-nothing").await;
+    assert_eq!((answer.text().as_str(), answer.whole), ("", true));
+    assert_eq!((answer.status, answer.header("x-seen")), (StatusCode::ACCEPTED, "yes"));
+    assert_eq!(answer.header("content-length"), "0");
+    said(&served, "said after nothing").await;
+
+    let answer = served.get("/?what=finish-long").await;
+    assert_eq!((answer.body.len(), answer.whole), (2 * HELD_BACK_BYTES, true));
+    said(&served, "said after a long page").await;
+    let errors = served.records.errors.lock().unwrap();
+    assert!(!errors.iter().any(|it| it.1.starts_with(b"aipress-finished")), "{errors:?}");
+}
+
+async fn said(served: &Served, words: &str) {
+    until(words, || {
+        let errors = served.records.errors.lock().unwrap();
+        errors.iter().any(|it| String::from_utf8_lossy(&it.1).contains(words))
+    })
+    .await;
+}
+
+/// WordPress starts its cron by a request and leaves at once.
+#[tokio::test]
+async fn cron_is_heard_when_its_caller_has_left() {
+    let (served, _fpm) = start(|_| {}).await;
+    let begun = served.write("site/wp-content/uploads/begun.txt", "");
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(&begun, anybody).unwrap();
+    let script = "<?php ignore_user_abort(true); file_put_contents($_GET['file'], 'begun'); \
+                  usleep(200000); echo 'x'; flush(); fastcgi_finish_request(); \
+                  error_log('said by cron');";
+    served.write("core/wp-cron.php", script);
+    let path = format!("/wp-cron.php?file={}", begun.display());
+    {
+        let calling = served.get(&path);
+        tokio::pin!(calling);
+        let begins = until("it began", || std::fs::read(&begun).unwrap() == b"begun");
+        tokio::select! {
+            _ = &mut calling => panic!("it takes longer"),
+            () = begins => {}
+        }
+    }
+    said(&served, "said by cron").await;
 }
 
 #[tokio::test]

@@ -41,6 +41,9 @@ pub const DISABLED_FUNCTIONS: &[&str] = &[
     "pcntl_exec",
     "pcntl_fork",
     "dl",
+    // The platform's own take their places, see `php/functions.php`.
+    "fastcgi_finish_request",
+    "mail",
 ];
 
 /// Path that a pool answers `pong` to, without running PHP. No site has it: the gateway refuses

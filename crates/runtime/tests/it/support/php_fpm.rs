@@ -26,6 +26,9 @@ impl PhpFpm {
         // The pool's user must get into the folder that `tempfile` made for us alone.
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
         let config = dir.join("php-fpm.conf");
+        // As the platform's pools have it.
+        let functions = include_str!("../../../../../php/functions.php");
+        fs::write(dir.join("functions.php"), functions).unwrap();
         let user = if rustix::process::geteuid().is_root() {
             format!("user = {POOL_USER}\ngroup = {POOL_USER}\n")
         } else {
@@ -36,6 +39,8 @@ impl PhpFpm {
              [01]\nlisten = {socket}\nlisten.mode = 0666\n{user}pm = ondemand\n\
              pm.max_children = 6\npm.process_idle_timeout = 10s\nping.path = /fpm-ping\n\
              catch_workers_output = yes\nclear_env = yes\n\
+             php_admin_value[disable_functions] = fastcgi_finish_request,mail\n\
+             php_admin_value[auto_prepend_file] = {dir}/functions.php\n\
              php_admin_value[log_errors] = 1\nphp_admin_value[display_errors] = 0\n\
              php_admin_value[upload_tmp_dir] = {dir}\nphp_value[post_max_size] = 101M\n\
              php_value[upload_max_filesize] = 100M\n",
@@ -63,7 +68,7 @@ impl PhpFpm {
     }
 
     pub(crate) async fn ping(&self) -> Result<(), aipress_runtime::fastcgi::ping::PingError> {
-        fpm_ping(&self.socket, "/fpm-ping", Duration::from_secs(2)).await
+        fpm_ping(&self.socket, "/fpm-ping", LONG).await
     }
 }
 

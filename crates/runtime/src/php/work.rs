@@ -1,0 +1,113 @@
+//! What a request holds of PHP while it is worked on, and the work that goes on after its answer:
+//! after `fastcgi_finish_request()`, and in WordPress's cron whose caller never waits. It is heard
+//! to its end, so that what it says reaches the site's log and its worker stays counted.
+
+use aipress_kit::tasks;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    run::{Lease, RunError},
+    stderr::StderrLog,
+};
+use crate::fastcgi::{
+    decode::Event,
+    exchange::{Exchange, ExchangeError},
+};
+
+/// An exchange with what belongs to it.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// `None` once it ended or was handed on.
+    held: Option<Held>,
+    deadline: Instant,
+    /// Whether it goes on when nobody wants its answer any more. Otherwise the connection is
+    /// closed then, which tells the worker.
+    outlives_its_caller: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    exchange: Exchange,
+    stderr: StderrLog,
+    /// The worker and the allowance.
+    lease: Lease,
+}
+
+impl Work {
+    pub(crate) fn new(
+        exchange: Exchange,
+        stderr: StderrLog,
+        lease: Lease,
+        deadline: Instant,
+        outlives_its_caller: bool,
+    ) -> Self {
+        Self { held: Some(Held { exchange, stderr, lease }), deadline, outlives_its_caller }
+    }
+
+    /// Goes on with another connection.
+    pub(crate) fn replace(&mut self, exchange: Exchange) {
+        if let Some(held) = &mut self.held {
+            held.exchange = exchange;
+        }
+    }
+
+    /// When it is cut off.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The exchange and where its standard error goes; nothing after the end.
+    pub(crate) fn parts(&mut self) -> Option<(&mut Exchange, &mut StderrLog)> {
+        self.held.as_mut().map(|held| (&mut held.exchange, &mut held.stderr))
+    }
+
+    /// The tenant's uid, while there is work.
+    pub(crate) fn uid(&self) -> &str {
+        self.held.as_ref().map_or("", |held| &held.lease.uid)
+    }
+
+    /// It ended.
+    pub(crate) fn end(&mut self) {
+        self.held = None;
+    }
+
+    /// Its answer is whole: the rest is heard by a task of its own. There are no more of them
+    /// than there are workers, as each keeps its turn.
+    pub(crate) fn goes_on(&mut self) {
+        if let Some(held) = self.held.take() {
+            tasks::spawn("php-after-answer", hear(held, self.deadline));
+        }
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if self.outlives_its_caller {
+            self.goes_on();
+        }
+    }
+}
+
+/// Hears the script to its end; what it prints is for nobody.
+async fn hear(held: Held, deadline: Instant) {
+    let Held { mut exchange, mut stderr, lease } = held;
+    let error: RunError = loop {
+        match timeout_at(deadline, exchange.next()).await {
+            Ok(Ok(Event::Stdout(_))) => {}
+            Ok(Ok(Event::Stderr(part))) => {
+                stderr.push(&part);
+                // A script whose caller left finishes its answer here.
+                stderr.take_finished();
+            }
+            Ok(Ok(Event::End(_))) => return,
+            Ok(Err(error)) => break ExchangeError::into(error),
+            Err(_) => break RunError::TimedOut,
+        }
+    };
+    stderr.failed(&error);
+    tracing::warn!(
+        tenant.uid = %lease.uid,
+        error = &error as &dyn std::error::Error,
+        "work of php after its answer broke off"
+    );
+}
