@@ -74,10 +74,10 @@ async fn followers_and_webhooks_miss_nothing_while_meta_is_killed() {
     let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
     let endpoint = Endpoint::start(&platform.home().join("ours.pem")).await;
     let stranger = Endpoint::start(&platform.home().join("theirs.pem")).await;
+    platform.create("bakery").await;
     platform.down().await;
     allow(&platform, &platform.home().join("ours.pem"));
     platform.up().await.good();
-    platform.create("bakery").await;
 
     let newest = platform.cli(&["events", "--limit", "1", "-o", "json"]).await.good();
     let place = newest.json()["id"].as_str().unwrap().to_owned();

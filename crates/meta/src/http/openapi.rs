@@ -1,8 +1,10 @@
 //! The description of the public API (OpenAPI 3.1), made from the same lines as the API itself:
 //! no database, no running meta. What is the same for every endpoint is added here once.
 
+mod examples;
+mod problems;
+
 use aipress_api::Problem;
-use aipress_api::problem::MEDIA_TYPE;
 use utoipa::Number;
 use utoipa::OpenApi;
 use utoipa::openapi;
@@ -27,7 +29,8 @@ use utoipa::openapi::security::HttpBuilder;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::SecurityScheme;
 
-use crate::codes;
+use self::examples::Examples;
+use self::problems::Traits;
 
 /// Name of the security scheme.
 const TOKEN: &str = "token";
@@ -78,6 +81,7 @@ pub fn openapi() -> openapi::OpenApi {
                 .build(),
         ),
     );
+    let examples = Examples::new();
     for (path, item) in &mut document.paths.paths {
         // What has an etag.
         let conditional = path.starts_with("/v1/tenants/{id}");
@@ -85,6 +89,8 @@ pub fn openapi() -> openapi::OpenApi {
             // A plan changes nothing as it is.
             let planned = method != "GET" && path != "/v1/plans";
             complete(operation, method != "GET", conditional, planned);
+            refuses(operation, path, method != "GET", conditional);
+            shows(operation, &examples);
         }
     }
     document
@@ -138,19 +144,48 @@ fn complete(operation: &mut Operation, changes: bool, conditional: bool, planned
         plannable(operation);
     }
     operation.parameters.iter_mut().flatten().for_each(bounded);
-    let problem = ResponseBuilder::new()
-        .description(format!(
-            "A problem; its `code` is one of {}",
-            codes::ALL.iter().map(|code| code.code).collect::<Vec<_>>().join(", ")
-        ))
-        .content(
-            MEDIA_TYPE,
-            ContentBuilder::new()
-                .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
-                .build(),
-        )
-        .build();
-    operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
+}
+
+/// Says which problems it may answer with.
+fn refuses(operation: &mut Operation, path: &str, changes: bool, conditional: bool) {
+    let named = |name: &str| {
+        operation.parameters.iter().flatten().any(|parameter| match parameter {
+            RefOr::T(parameter) => parameter.name == name,
+            RefOr::Ref(_) => false,
+        })
+    };
+    let is_streamed = operation.responses.responses.values().any(|response| match response {
+        RefOr::T(response) => response.content.contains_key("text/event-stream"),
+        RefOr::Ref(_) => false,
+    });
+    let traits = Traits {
+        path,
+        is_open: operation.security.as_deref() == Some(&[SecurityRequirement::default()]),
+        changes,
+        has_body: operation.request_body.is_some(),
+        is_conditional: conditional,
+        is_streamed,
+        is_paged: named("cursor") || named("after"),
+    };
+    for (status, response) in problems::responses(traits) {
+        operation.responses.responses.insert(status, response);
+    }
+}
+
+/// Puts an example beside each body that is taken or given.
+fn shows(operation: &mut Operation, examples: &Examples) {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        for (media_type, content) in &mut body.content {
+            examples.show(media_type, content);
+        }
+    }
+    let given = operation.responses.responses.iter_mut();
+    for (_, response) in given.filter(|(status, _)| status.starts_with('2')) {
+        let RefOr::T(response) = response else { continue };
+        for (media_type, content) in &mut response.content {
+            examples.show(media_type, content);
+        }
+    }
 }
 
 /// Says of a parameter what its words say: nothing is sent as `null`, and what has bounds has them

@@ -67,7 +67,7 @@ async fn the_api_does_what_its_description_says() {
     schemathesis
         .current_dir(meta.folder.path())
         .args(["run", "openapi.json", "--checks", "all", "--seed", SEED])
-        .args(["--max-examples", EXAMPLES, "--phases", "stateful"])
+        .args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing,stateful"])
         .args([
             "--continue-on-failure",
             "--no-color",

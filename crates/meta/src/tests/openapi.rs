@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::harness::Meta;
+
 #[test]
 fn the_document_is_openapi_3_1_and_each_endpoint_is_described() {
     let document = serde_json::to_value(crate::openapi()).unwrap();
@@ -17,7 +19,10 @@ fn the_document_is_openapi_3_1_and_each_endpoint_is_described() {
             assert!(!operation["tags"].as_array().unwrap().is_empty(), "{at}");
             ids.push(operation["operationId"].as_str().unwrap().to_owned());
             let responses = operation["responses"].as_object().unwrap();
-            assert!(responses.contains_key("default"), "{at}");
+            for always in ["400", "503"] {
+                assert!(responses.contains_key(always), "{at}: {always}");
+            }
+            assert!(!responses.contains_key("default"), "{at}: every status is said");
             assert!(responses.keys().any(|status| status.starts_with('2')), "{at}");
             let named = |name: &str| {
                 operation["parameters"]
@@ -67,4 +72,126 @@ fn collect(value: &Value, into: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
         _ => {}
     }
+}
+
+/// An example of a body is one that the wire type takes, and gives again as it is.
+#[test]
+fn every_body_has_an_example_that_its_type_reads_and_writes() {
+    let document = serde_json::to_value(crate::openapi()).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let taken = &operation["requestBody"]["content"];
+            let given = operation["responses"].as_object().unwrap().iter();
+            let given = given.filter(|(status, _)| status.starts_with('2'));
+            let bodies = given.map(|(_, response)| &response["content"]).chain([taken]);
+            for content in bodies {
+                for (media_type, content) in content.as_object().into_iter().flatten() {
+                    let at = format!("{method} {path} {media_type}");
+                    let bytes = ["zip", "zstd", "octet-stream", "schema+json"];
+                    if bytes.iter().any(|kind| media_type.ends_with(kind)) {
+                        continue;
+                    }
+                    let example = &content["example"];
+                    assert!(!example.is_null(), "{at}: an example in examples.json");
+                    let schema = &content["schema"];
+                    let form = schema["oneOf"].get(0).unwrap_or(schema);
+                    let Some(name) = form["$ref"].as_str() else { continue };
+                    let name = name.rsplit('/').next().unwrap();
+                    reads(name, example).unwrap_or_else(|error| panic!("{at}, {name}: {error}"));
+                    seen.insert(name.to_owned());
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 30, "{seen:?}");
+}
+
+/// Reads an example as its type, and compares what that writes.
+fn reads(name: &str, example: &Value) -> Result<(), String> {
+    fn same<T>(example: &Value) -> Result<(), String>
+    where
+        T: serde::de::DeserializeOwned + serde::Serialize,
+    {
+        let read: T = serde_json::from_value(example.clone()).map_err(|error| error.to_string())?;
+        let written = serde_json::to_value(&read).map_err(|error| error.to_string())?;
+        lacks_nothing(example, &written)
+    }
+    use aipress_api::inventory::InventoryView;
+    use aipress_api::wp::WpCommand;
+    use aipress_api::wp::WpLine;
+    use aipress_api::*;
+    macro_rules! of {
+        ($($name:ident)*) => {
+            match name {
+                $(stringify!($name) => same::<$name>(example),)*
+                _ => match name.strip_prefix("Page_") {
+                    Some(item) => reads(item, &example["items"][0]),
+                    None => Err("no type of that name is compared: add it here".to_owned()),
+                },
+            }
+        };
+    }
+    of! {
+        Accepted AuditView CloneCreate DeliveryView EventPage ExportAccepted ExportView HealthView
+        ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView
+        MeView OperationView PackageFetch PackageView PlanApplied PlanCreate PlanView ProjectView
+        RouteView ServerSentEvent ShardPatch ShardView TenantCreate TenantDocument TenantPatch
+        TenantView WebhookCreate WebhookPatch WebhookRotate WebhookSecretView WebhookView WpCommand
+        WpLine
+    }
+}
+
+/// Every field of the example is in what was written; defaults may be there beside.
+fn lacks_nothing(example: &Value, written: &Value) -> Result<(), String> {
+    match (example, written) {
+        (Value::Object(fields), Value::Object(found)) => {
+            for (name, value) in fields {
+                let found = found.get(name).ok_or_else(|| format!("`{name}` is no field"))?;
+                lacks_nothing(value, found).map_err(|error| format!("{name}: {error}"))?;
+            }
+            Ok(())
+        }
+        (Value::Array(items), Value::Array(found)) if items.len() == found.len() => {
+            items.iter().zip(found).try_for_each(|(item, found)| lacks_nothing(item, found))
+        }
+        (example, written) if example == written => Ok(()),
+        (example, written) => Err(format!("{example} became {written}")),
+    }
+}
+
+/// Whoever sends an example of the document gets no complaint about its form.
+#[tokio::test]
+async fn every_example_of_a_request_is_taken() {
+    let document = serde_json::to_value(crate::openapi()).unwrap();
+    let meta = Meta::start(2).await;
+    meta.made("bakery").await;
+    let url = "http://127.0.0.1:9/hook";
+    let webhook = meta.post("/v1/webhooks", serde_json::json!({ "url": url })).await.is(201);
+    let mut sent = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let example = &operation["requestBody"]["content"]["application/json"]["example"];
+            if example.is_null() {
+                continue;
+            }
+            let id = match path.split('/').nth(2).unwrap() {
+                "tenants" => "bakery",
+                "shards" => "aipress-shard-001",
+                "webhooks" => webhook.at("/webhook/id"),
+                _ => "886313e1-3b8a-4372-9b90-0c9aee199e5d",
+            };
+            let path = path.replace("{id}", id);
+            let mut example = example.clone();
+            if path == "/v1/tenants" {
+                example["name"] = "another".into();
+            }
+            let request = meta.request("POST", &path).method(method.to_uppercase().as_str());
+            let answer = meta.call(super::harness::with_json(request, &example)).await;
+            let refused = matches!(answer.status, 400 | 415 | 422);
+            assert!(!refused, "{method} {path} {example}: {} {}", answer.status, answer.text);
+            sent += 1;
+        }
+    }
+    assert!(sent > 12, "{sent}");
 }

@@ -47,7 +47,7 @@ pub enum ExchangeError {
     Stdin(#[source] io::Error),
     /// The connection was reset before a byte of an answer came: it waited in the queue of a
     /// master that ended, or its worker was killed.
-    #[error("the connection was reset before there was an answer")]
+    #[error("the worker ended in the middle, before it answered")]
     Reset,
     /// The connection ended before the answer did: the worker died or was killed.
     #[error("the worker ended in the middle of its answer")]

@@ -27,6 +27,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_packages", include_str!("../../migrations/sqlite/0005_packages.sql")),
     ("0006_exports", include_str!("../../migrations/sqlite/0006_exports.sql")),
     ("0007_imports", include_str!("../../migrations/sqlite/0007_imports.sql")),
+    ("0010_list_plans", include_str!("../../migrations/sqlite/0010_list_plans.sql")),
 ];
 
 /// Applies what is missing.
