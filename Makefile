@@ -36,8 +36,7 @@ test: ## Run every test: unit, integration, end to end against real WordPress
 	@scripts/test
 
 test-api: ## Test the API against its own description, with Schemathesis
-	@folder=$$(scripts/schemathesis) && AIPRESS_SCHEMATHESIS=$$folder \
-	  cargo test --quiet --package aipress-meta described -- --ignored --nocapture
+	@scripts/test api
 
 test-php: ## Run the tests of what runs inside WordPress
 	@scripts/test php

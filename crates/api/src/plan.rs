@@ -81,8 +81,9 @@ pub struct PlanItem {
     /// for what has none, or is not there yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// The state that it was made from; when it is another, the plan is stale.
-    #[schema(value_type = Object)]
+    /// The state that it was made from; when it is another, the plan is stale. `null` when it was
+    /// made from none.
+    #[schema(value_type = Option<Object>, required = true)]
     pub made_from: Value,
 }
 

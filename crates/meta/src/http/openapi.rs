@@ -18,8 +18,8 @@ use utoipa::openapi::path::Parameter;
 use utoipa::openapi::path::ParameterBuilder;
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::path::PathItem;
+use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::schema::ObjectBuilder;
-use utoipa::openapi::schema::OneOfBuilder;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::schema::SchemaFormat;
 use utoipa::openapi::schema::SchemaType;
@@ -252,10 +252,11 @@ fn also_a_plan(response: &mut RefOr<openapi::Response>) {
     for content in response.content.values_mut() {
         let RefOr::T(content) = content else { continue };
         if let Some(schema) = content.schema.take() {
-            let either = OneOfBuilder::new()
+            // Not one of them only: a program that takes fields it does not know takes both.
+            let either = AnyOfBuilder::new()
                 .item(schema)
                 .item(RefOr::Ref(Ref::from_schema_name("PlanView")));
-            content.schema = Some(RefOr::T(Schema::OneOf(either.build())));
+            content.schema = Some(RefOr::T(Schema::AnyOf(either.build())));
         }
     }
 }

@@ -38,6 +38,9 @@ impl Examples {
             RefOr::T(Schema::OneOf(forms)) => {
                 forms.items.iter().find_map(|form| self.of_schema(form))
             }
+            RefOr::T(Schema::AnyOf(forms)) => {
+                forms.items.iter().find_map(|form| self.of_schema(form))
+            }
             RefOr::T(_) => None,
         }
     }
