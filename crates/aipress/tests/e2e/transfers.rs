@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use aipress_packages::build::ZipBuilder;
 use aipress_testkit::Admin;
 use aipress_testkit::PNG;
 use aipress_testkit::Platform;
@@ -297,4 +298,75 @@ async fn an_upload_outlives_meta_and_leaves_nothing_when_its_sender_dies() {
     let film = content(&platform, "copy").await.join("uploads/film.bin");
     assert!(std::fs::read(film).unwrap() == noise, "byte for byte");
     platform.has_clean_inventory().await;
+}
+
+#[tokio::test]
+async fn an_old_wordpress_from_elsewhere_comes_with_its_dump_and_a_zip() {
+    let platform = one_shard().await;
+    platform.create("bakery").await;
+    platform.admin("bakery").await.publish("Rye bread").await;
+    let home = platform.tenant("bakery").await["url"].as_str().unwrap().to_owned();
+    let at = |name: &str| platform.home().join(name).to_str().unwrap().to_owned();
+    let (file, sql, zip) = (at("bakery.aip"), at("old.sql"), at("old.zip"));
+    platform.cli(&["tenant", "export", "bakery", "--file", &file]).await.good();
+
+    // As another host would have dumped it, years ago.
+    let old = "https://old.example/blog";
+    let mut dump = rows::dump(Path::new(&file));
+    for (now, then) in [
+        ("`wp_", "`x9_"),
+        ("'wp_user_roles'", "'x9_user_roles'"),
+        ("'wp_capabilities'", "'x9_capabilities'"),
+        ("'wp_user_level'", "'x9_user_level'"),
+        ("ENGINE=InnoDB", "ENGINE=MyISAM"),
+        ("CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci", "CHARSET=latin1"),
+        ("SET NAMES utf8mb4", "SET NAMES latin1"),
+        (home.as_str(), old),
+    ] {
+        dump = dump.replace(now, then);
+    }
+    let mut dump = dump.into_bytes();
+    let inner = format!("a:1:{{s:4:\"home\";s:{}:\"{old}\";}}", old.len());
+    for (name, value) in [("old_settings", inner.as_bytes()), ("old_word", b"caf\xe9")] {
+        dump.extend_from_slice(b"INSERT INTO `x9_options` (option_name,option_value) VALUES ('");
+        dump.extend_from_slice(name.as_bytes());
+        dump.extend_from_slice(b"','");
+        dump.extend_from_slice(value);
+        dump.extend_from_slice(b"');\n");
+    }
+    std::fs::write(&sql, dump).unwrap();
+    let config = b"<?php\n$table_prefix = 'x9_';\ndefine('SHOP_KEY', 'secret');\n";
+    let site = ZipBuilder::new()
+        .file("htdocs/wp-config.php", config)
+        .file("htdocs/wp-includes/version.php", b"<?php\n$wp_version = '4.9.8';\n")
+        .file("htdocs/wp-content/uploads/loaf.png", PNG);
+    std::fs::write(&zip, site.bytes()).unwrap();
+
+    let args = ["tenant", "import", "--name", "moved", "--from-sql", &sql, "--files", &zip];
+    let told = platform.cli(&[&args[..], &["--check"]].concat()).await.good();
+    assert!(told.err.contains("SHOP_KEY") && !told.err.contains("secret"), "{}", told.err);
+    assert_eq!(platform.tenant("moved").await, serde_json::Value::Null, "only looked at");
+    platform.cli(&args).await.good();
+    let page = platform.visitor("moved").get("/").await.with_status(200).text();
+    assert!(page.contains("Rye bread") && !page.contains("old.example"));
+    let image = platform.visitor("moved").get("/wp-content/uploads/loaf.png").await;
+    assert_eq!(image.with_status(200).body, PNG);
+    let option = async |option: &str| {
+        let args = ["tenant", "wp", "moved", "--", "option", "get", option, "--format=json"];
+        let told = platform.cli(&args).await.good();
+        serde_json::from_str::<serde_json::Value>(&told.out).unwrap()
+    };
+    let moved = platform.tenant("moved").await["url"].as_str().unwrap().to_owned();
+    assert_eq!(option("old_settings").await["home"], moved);
+    assert_eq!(option("old_word").await, "caf\u{e9}");
+    platform.admin("moved").await.publish("White bread").await;
+
+    // A network is refused in words, before anything is sent.
+    let network = ZipBuilder::new()
+        .file("wp-config.php", b"<?php\ndefine( 'MULTISITE', true );\n")
+        .file("wp-content/uploads/a", b"a");
+    std::fs::write(&zip, network.bytes()).unwrap();
+    let args = [&args[..], &["--prefix", "x9_"]].concat();
+    let refused = platform.cli(&args).await;
+    assert!(refused.code != 0 && refused.err.contains("MULTISITE"), "{}", refused.err);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aipress_archive::ArchiveWriter;
 use aipress_archive::Manifest;
 use aipress_types::DesiredState;
+use aipress_types::ObservedPhase;
 use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
@@ -21,6 +22,7 @@ use super::harness::role_request;
 use super::harness::send;
 use super::harness::until;
 use super::shard::Behaviour;
+use super::shard::observed;
 
 /// A small whole archive of a site.
 pub(crate) fn archive() -> Vec<u8> {
@@ -164,14 +166,17 @@ async fn a_site_that_cannot_be_made_leaves_nothing() {
     let meta = Meta::start(1).await;
     let id = announced(&meta, "bakery").await;
     append(&meta, &id, 0, &archive()).await.is(204);
-    meta.shards[0].behave(Behaviour::Fail("a statement is not taken".to_owned()));
+    let shard = &meta.shards[0];
+    shard.behave(Behaviour::Hold);
     let accepted = complete(&meta, &id, json!({})).await.is(202);
-    until("its removal", || async {
-        let intents = meta.shards[0].intents();
-        intents.iter().any(|intent| intent.desired == DesiredState::Erased).then_some(())
+    let intent = shard.intent("bakery", 1).await;
+    let failed = observed(&intent, ObservedPhase::Failed, Some("a statement is not taken"));
+    shard.report(&[failed]).await;
+    let erased = until("its removal", || async {
+        shard.intents().into_iter().find(|intent| intent.desired == DesiredState::Erased)
     })
     .await;
-    meta.shards[0].behave(Behaviour::Converge);
+    shard.converge(&erased).await;
     let ended = meta.ended(accepted.at("/operation/id")).await;
     assert_eq!(ended.at("/state"), "failed");
     let detail = ended.at("/error/detail");

@@ -23,10 +23,7 @@ pub(super) struct Rows(BTreeMap<String, Vec<String>>);
 impl Rows {
     /// Of this file.
     pub(super) fn of(archive: &Path) -> Self {
-        let mut look = Look { sql: Vec::new() };
-        let file = std::fs::File::open(archive).unwrap();
-        read::read(file, &Limits::default(), Check::Whole, &mut look).unwrap();
-        let text = String::from_utf8(look.sql).unwrap();
+        let text = dump(archive);
         let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut table = String::new();
         for line in text.lines().filter(|line| !line.starts_with("SET ")) {
@@ -65,6 +62,14 @@ impl Rows {
             assert_eq!(rows.len(), there.len(), "{table}");
         }
     }
+}
+
+/// The database of an archive, as SQL.
+pub(super) fn dump(archive: &Path) -> String {
+    let mut look = Look { sql: Vec::new() };
+    let file = std::fs::File::open(archive).unwrap();
+    read::read(file, &Limits::default(), Check::Whole, &mut look).unwrap();
+    String::from_utf8(look.sql).unwrap()
 }
 
 struct Look {
