@@ -91,7 +91,7 @@ final class Command {
 		throw new Failure(
 			"`$asked` is none of the platform's own commands; $there.\n"
 			. "Installing and updating plugins and themes is `aipress tenant plugin` and `aipress tenant theme`.\n"
-			. 'All others come with wp-cli: set `wpCli` in config.json to its archive (docs/CLI.md, tenant wp).'
+			. 'All others come with wp-cli: set `wpCli` in config.json to its archive (docs/wp.md).'
 		);
 	}
 

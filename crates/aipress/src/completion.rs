@@ -78,6 +78,21 @@ fn completer(arg: &Arg) -> Option<ArgValueCompleter> {
         ("shard", _) => Some(ArgValueCompleter::new(|current: &OsStr| {
             candidates(names::shards(&current.to_string_lossy()))
         })),
+        ("operation", _) => Some(ArgValueCompleter::new(|current: &OsStr| {
+            candidates(names::operations(&current.to_string_lossy()))
+        })),
+        ("webhook", _) => Some(ArgValueCompleter::new(|current: &OsStr| {
+            candidates(names::webhooks(&current.to_string_lossy()))
+        })),
+        ("package", _) => Some(ArgValueCompleter::new(|current: &OsStr| {
+            candidates(names::packages(&current.to_string_lossy()))
+        })),
+        ("context", _) | (_, Some("CONTEXT")) => Some(ArgValueCompleter::new(|current: &OsStr| {
+            candidates(names::contexts(&current.to_string_lossy()))
+        })),
+        (_, Some("SETTING")) => Some(ArgValueCompleter::new(|current: &OsStr| {
+            candidates(names::settings(&current.to_string_lossy()))
+        })),
         (_, Some("FILE" | "FILE|DIR|-" | "PATH")) => {
             Some(ArgValueCompleter::new(PathCompleter::any()))
         }

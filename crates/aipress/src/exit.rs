@@ -7,8 +7,11 @@ use aipress_api::client::ApiError;
 
 use crate::output;
 
+/// Ctrl-C: 128 and the number of the signal, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Every exit code and what it means.
-pub(crate) const CODES: [(u8, &str); 9] = [
+pub(crate) const CODES: [(u8, &str); 10] = [
     (0, "done"),
     (
         1,
@@ -21,6 +24,7 @@ pub(crate) const CODES: [(u8, &str); 9] = [
     (6, "the platform can't be reached, or failed (5xx)"),
     (7, "not done in time; it goes on, and may still end well"),
     (8, "declined at the question, or nobody was there to ask"),
+    (INTERRUPTED, "Ctrl-C: waiting ended, the change goes on"),
 ];
 
 /// Why a command failed.

@@ -76,7 +76,7 @@ fn not_signed_in(data: Option<&Path>, how: &Connect) -> Vec<String> {
     ]
 }
 
-/// The name that was probably meant, when a site or a shard is not there.
+/// What helps when something is not there: of sites and shards the name that was probably meant.
 async fn meant(problem: &Problem, data: Option<&Path>, how: &Connect) -> Option<String> {
     let instance = problem.instance.as_deref()?;
     let mut parts = instance.strip_prefix("/v1/")?.split(['/', '?']);
@@ -87,6 +87,15 @@ async fn meant(problem: &Problem, data: Option<&Path>, how: &Connect) -> Option<
         "shards" => {
             let page = client.shard_list(&ListQuery::default()).await.ok()?;
             ("shard", page.items.into_iter().map(|shard| shard.id).collect())
+        }
+        "plans" => {
+            return Some(
+                "A plan is kept for a day after its 15 minutes; --dry-run makes one.".into(),
+            );
+        }
+        "operations" | "webhooks" | "packages" => {
+            let noun = noun.trim_end_matches('s');
+            return Some(format!("`aipress {noun} list` shows every {noun}."));
         }
         _ => return None,
     };

@@ -32,9 +32,13 @@ use std::process::ExitCode;
 use aipress_api::client::ApiError;
 use clap::ArgMatches;
 use clap::ColorChoice;
+use clap::Command;
 use clap::CommandFactory;
 use clap::FromArgMatches;
 use clap::ValueEnum;
+use clap::error::ContextKind;
+use clap::error::ContextValue;
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 
 use crate::args::Args;
@@ -104,13 +108,35 @@ fn parse() -> Args {
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,
     };
-    let matches = Args::command().color(choice).get_matches();
+    let command = Args::command().color(choice);
+    let matches = command.clone().try_get_matches().unwrap_or_else(|error| {
+        if error.kind() == ErrorKind::MissingSubcommand {
+            help_instead(command, &error);
+        }
+        error.exit()
+    });
     let mut args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     args.global.connect.note_sources(&matches);
     if !args.verb.is_service() {
         defaults(&mut args.global, &matches);
     }
     args
+}
+
+/// A noun without a verb is answered by its help, which says more than an error. (clap itself does so
+/// only while no variable gives an argument.)
+fn help_instead(mut command: Command, error: &clap::Error) {
+    command.build();
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    let mut noun = &mut command;
+    for word in name.split(' ').skip(1) {
+        let Some(found) = noun.find_subcommand_mut(word) else { return };
+        noun = found;
+    }
+    eprint!("{}", noun.render_help());
+    std::process::exit(2);
 }
 
 /// What flags leave open is as `config.yaml` says. A file that can't be used is told of by the verbs

@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::args::Man;
 use crate::exit::Failure;
 use crate::output;
+use crate::words;
 
 /// Prints one page, or writes all.
 pub(crate) fn run(args: &Man) -> Result<(), Failure> {
@@ -25,12 +26,19 @@ pub(crate) fn run(args: &Man) -> Result<(), Failure> {
     }
     let mut command = &root;
     for word in &args.verb {
-        command = command.find_subcommand(word).ok_or_else(|| {
-            Failure::Usage(format!("there is no verb `aipress {}`", args.verb.join(" ")))
-        })?;
+        command = command.find_subcommand(word).ok_or_else(|| no_verb(command, word))?;
     }
     output::say(&page(command)?);
     Ok(())
+}
+
+fn no_verb(command: &Command, word: &str) -> Failure {
+    let name = command.get_bin_name().unwrap_or("aipress");
+    let verbs = command.get_subcommands().filter(|verb| is_for_people(verb));
+    Failure::Usage(match words::closest(word, verbs.map(Command::get_name)) {
+        Some(meant) => format!("there is no verb `{name} {word}`: did you mean `{name} {meant}`?"),
+        None => format!("there is no verb `{name} {word}`: `{name} --help` lists them"),
+    })
 }
 
 fn write_all(command: &Command, dir: &Path) -> anyhow::Result<usize> {
@@ -54,13 +62,15 @@ fn page(command: &Command) -> anyhow::Result<String> {
     // The examples get a section of their own, in which lines stay lines.
     let examples = command.get_after_help().map(ToString::to_string);
     let plain = command.clone().after_help("").disable_help_subcommand(true);
-    let man = Page::new(plain)
-        .source(concat!("AIPress ", env!("CARGO_PKG_VERSION")))
-        .manual("AIPress Manual");
-    let mut text = Vec::new();
-    man.render_title(&mut text)?;
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let source = concat!("AIPress ", env!("CARGO_PKG_VERSION"));
+    let title = format!(".TH \"{name}\" \"1\" \"\" \"{source}\" \"AIPress Manual\"\n");
+    let man = Page::new(plain);
+    let mut text = title.into_bytes();
     man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage:").split_whitespace().collect::<Vec<_>>();
+    text.extend(format!(".SH SYNOPSIS\n{}\n", escaped(&usage.join(" "))).into_bytes());
     man.render_description_section(&mut text)?;
     man.render_options_section(&mut text)?;
     if command.get_subcommands().any(is_for_people) {

@@ -43,7 +43,10 @@ pub(crate) async fn run(data: Option<&Path>, output: Output) -> Result<(), Failu
         }
         Err(error) => return Err(Failure::Failed(error.into())),
     };
-    output::print(output, &snapshot, table)?;
+    match output {
+        Output::Name => output::print(output, &snapshot.units, |_| String::new())?,
+        _ => output::print(output, &snapshot, table)?,
+    }
     if snapshot.is_ready() {
         return Ok(());
     }

@@ -12,6 +12,9 @@ use std::time::Instant;
 
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
@@ -84,6 +87,15 @@ impl Terminal {
     /// When nobody reads.
     pub fn types(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).expect("type");
+    }
+
+    /// What Ctrl-C does.
+    ///
+    /// # Panics
+    /// When the command is no process any more.
+    pub fn interrupt(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), Signal::INT).expect("interrupt it");
     }
 
     /// Waits for the end; the exit code, and all that was on the screen.

@@ -102,6 +102,14 @@ impl Connect {
     }
 }
 
+/// A number of things to show: none is not worth asking.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("a number from 1 on is wanted".to_owned()),
+    }
+}
+
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {

@@ -1,5 +1,6 @@
 //! `operation …`: changes that take a while.
 
+use crate::args::global::at_least_one;
 use clap::Subcommand;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -18,7 +19,7 @@ pub(crate) enum OperationVerb {
         #[arg(long)]
         state: Option<String>,
         /// At most so many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
         limit: usize,
     },
     /// Show an operation

@@ -12,6 +12,7 @@ use crate::args::TenantImport;
 use crate::args::TenantLogs;
 use crate::args::ThemeVerb;
 use crate::args::Wait;
+use crate::args::global::at_least_one;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum TenantVerb {
@@ -219,7 +220,7 @@ pub(crate) struct TenantList {
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
     /// At most so many
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) limit: Option<usize>,
 }
 

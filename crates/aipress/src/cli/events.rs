@@ -20,6 +20,7 @@ use crate::args::Events;
 use crate::args::Output;
 use crate::cli::connect;
 use crate::exit::Failure;
+use crate::output::note;
 
 /// Events of one page.
 const PAGE: u32 = 500;
@@ -55,14 +56,19 @@ pub(crate) async fn run(
         return follow(&client, &begin, output).await;
     }
     let mut begin = begin.with("limit", args.since.is_some().then_some(PAGE));
+    let mut any = false;
     loop {
         let page = client.event_list(&begin).await?;
+        any |= !page.items.is_empty();
         for event in &page.items {
             if !print(event, output)? {
                 return Ok(());
             }
         }
         if !page.more {
+            if !any && output.is_for_people() {
+                note("No such events yet; `aipress events --follow` waits for them.");
+            }
             return Ok(());
         }
         begin = query.clone().with("limit", Some(PAGE)).with("after", Some(page.next_cursor));

@@ -12,6 +12,7 @@ use aipress_types::StepState;
 use tokio::time::Instant;
 
 use crate::exit::Failure;
+use crate::exit::INTERRUPTED;
 use crate::output::Look;
 
 /// Between tries when the stream broke (meta restarts, say).
@@ -30,8 +31,17 @@ pub(crate) async fn to_the_end(
     let id = operation.id.to_string();
     let mut shown = Shown::new();
     let mut events = client.operation_events(&id);
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
-        let next = tokio::time::timeout_at(deadline, events.next()).await.map_err(|_| {
+        let next = tokio::select! {
+            next = tokio::time::timeout_at(deadline, events.next()) => next,
+            _ = &mut interrupted => {
+                shown.end();
+                eprintln!("It goes on: `aipress operation watch {id}` follows it.");
+                return Err(Failure::Status(INTERRUPTED));
+            }
+        };
+        let next = next.map_err(|_| {
             Failure::TimedOut(format!(
                 "not done within {} s; it goes on: `aipress operation watch {id}` follows it",
                 timeout.as_secs()

@@ -11,6 +11,9 @@ use clap::FromArgMatches;
 use crate::args::Args;
 use crate::args::Connect;
 use crate::cli::connect;
+use crate::config::Config;
+use crate::config::LOCAL;
+use crate::settings::KEYS;
 
 /// Longest that a key press waits.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -34,6 +37,51 @@ pub(super) fn shards(beginning: &str) -> Vec<String> {
         let names = page.items.into_iter().map(|shard| shard.id);
         Some(names.filter(|name| name.starts_with(beginning)).collect())
     })
+}
+
+/// Ids of the newest operations that begin so.
+pub(super) fn operations(beginning: &str) -> Vec<String> {
+    let query = ListQuery::default().with("limit", Some(MOST));
+    ask(async |client| {
+        let page = client.operation_list(&query).await.ok()?;
+        let ids = page.items.into_iter().map(|operation| operation.id.to_string());
+        Some(ids.filter(|id| id.starts_with(beginning)).collect())
+    })
+}
+
+/// Ids of webhooks that begin so.
+pub(super) fn webhooks(beginning: &str) -> Vec<String> {
+    let query = ListQuery::default().with("limit", Some(MOST));
+    ask(async |client| {
+        let page = client.webhook_list(&query).await.ok()?;
+        let ids = page.items.into_iter().map(|webhook| webhook.id.to_string());
+        Some(ids.filter(|id| id.starts_with(beginning)).collect())
+    })
+}
+
+/// Names of plugins and themes in the mirror that begin so.
+pub(super) fn packages(beginning: &str) -> Vec<String> {
+    let query = ListQuery::default().with("limit", Some(MOST));
+    ask(async |client| {
+        let page = client.package_list(&query).await.ok()?;
+        let names = page.items.into_iter().map(|package| package.name);
+        let mut names: Vec<String> = names.filter(|name| name.starts_with(beginning)).collect();
+        names.dedup();
+        Some(names)
+    })
+}
+
+/// Names of contexts that begin so; nobody is asked.
+pub(super) fn contexts(beginning: &str) -> Vec<String> {
+    let config = Config::load().unwrap_or_default();
+    let names = std::iter::once(LOCAL.to_owned()).chain(config.contexts.into_keys());
+    names.filter(|name| name.starts_with(beginning)).collect()
+}
+
+/// Settings that begin so.
+pub(super) fn settings(beginning: &str) -> Vec<String> {
+    let names = KEYS.iter().map(|key| key.name.to_owned());
+    names.filter(|name| name.starts_with(beginning)).collect()
 }
 
 fn ask(

@@ -17,6 +17,9 @@ async fn a_person_at_a_terminal() {
     lists_fit(&platform);
     the_name_must_be_typed(&platform).await;
     names_are_completed(&platform);
+    other_shells_complete(&platform);
+    man_pages_have_no_mistakes(&platform);
+    waiting_can_be_stopped(&platform).await;
     errors_say_what_to_do(&platform).await;
     contexts(&platform).await;
 }
@@ -87,8 +90,65 @@ fn names_are_completed(platform: &Platform) {
     assert_eq!(asks("aipress tenant show ba"), "bakery");
     assert_eq!(asks("aipress tenant sus"), "suspend");
     assert_eq!(asks("aipress shard show aip"), "aipress-shard-001");
+    assert_eq!(asks("aipress context use lo"), "local");
+    assert_eq!(asks("aipress settings get web"), "webhooks.allowPrivate");
+    assert!(!asks("aipress operation show ").is_empty());
     // Another platform than the one that the flag names is not asked.
     assert_eq!(asks("aipress --data /nowhere/at/all tenant show ba"), "");
+}
+
+/// zsh and fish ask in words of their own. `scripts/install test` brings both.
+fn other_shells_complete(platform: &Platform) {
+    let says = |shell: &str, args: &[&str]| {
+        let mut command = Command::new(shell);
+        command.args(args).env("AIPRESS_DATA", platform.data()).env("HOME", platform.home());
+        command.env("XDG_CONFIG_HOME", platform.home()).env("PATH", platform.search_path());
+        let output = command.output().unwrap_or_else(|error| panic!("{shell}: {error}"));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.is_empty(), "{shell}: {told}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let fish = "aipress completion fish | source; complete -C 'aipress tenant show ba'";
+    assert_eq!(says("fish", &["--no-config", "-c", fish]), "bakery");
+    let register = "autoload -Uz compinit; compinit -u -D; source <(aipress completion zsh)";
+    let zsh = format!("{register}; print -r -- ${{_comps[aipress]}}");
+    let completer = says("zsh", &["-f", "-c", &zsh]);
+    // What the completer would offer, without a line editor to offer it to.
+    let ask = format!(
+        "{register}; _describe() {{ print -r -- ${{(P)3}}; }}; words=(aipress tenant show \
+         ba); CURRENT=4; {completer}"
+    );
+    assert!(says("zsh", &["-f", "-c", &ask]).contains("bakery"));
+}
+
+fn man_pages_have_no_mistakes(platform: &Platform) {
+    let folder = platform.home().join("man1");
+    let written = platform.command().args(["man", "--dir"]).arg(&folder).output().unwrap();
+    assert!(written.status.success());
+    let mut pages: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|page| page.unwrap().path()).collect();
+    pages.sort();
+    assert!(pages.len() > 60, "{pages:?}");
+    let mut groff = Command::new("groff");
+    let shown = groff.args(["-man", "-Kutf8", "-Tutf8", "-ww"]).args(&pages).output().unwrap();
+    let told = String::from_utf8_lossy(&shown.stderr);
+    assert!(shown.status.success() && told.is_empty(), "{told}");
+}
+
+/// Ctrl-C ends the waiting, not the change, and says how to go on.
+async fn waiting_can_be_stopped(platform: &Platform) {
+    let shard = platform.pid("aipress-shard-001").await;
+    aipress_testkit::hold_process(shard);
+    let mut waits = platform.terminal(80, &["tenant", "create", "slowly"]);
+    waits.shows("record what was asked for");
+    waits.interrupt();
+    let (code, screen) = waits.ends();
+    aipress_testkit::release_process(shard);
+    assert_eq!(code, 130, "{screen}");
+    assert!(screen.contains("It goes on: `aipress operation watch "), "{screen}");
+    platform.reaches("slowly", "active").await;
+    platform.cli(&["tenant", "delete", "slowly", "--yes"]).await.good();
+    platform.cli(&["tenant", "erase", "slowly", "--yes"]).await.good();
 }
 
 async fn errors_say_what_to_do(platform: &Platform) {
@@ -100,9 +160,27 @@ async fn errors_say_what_to_do(platform: &Platform) {
     let set = ["tenant", "update", "bakery", "--set", "wordpress.titel=x"];
     let told = platform.cli(&set).await.ended(4);
     assert!(told.err.contains("/spec/wordpress/titel: "), "{}", told.err);
-    let told = platform.cli(&["tenant", "list", "--state", "erased"]).await.good();
+    let told = platform.cli(&["tenant"]).await.ended(2);
+    assert!(told.err.contains("Make a site") && told.err.contains("Examples:"), "{}", told.err);
+    let told = platform.cli(&["operation", "show", "nope"]).await.ended(3);
+    assert!(told.err.contains("`aipress operation list`"), "{}", told.err);
+    let told = platform.cli(&["tenant", "list", "--limit", "0"]).await.ended(2);
+    assert!(told.err.contains("a number from 1 on"), "{}", told.err);
+    let told = platform.cli(&["events", "--kind", "zzz"]).await.good();
+    assert!(told.err.contains("No such events yet"), "{}", told.err);
+    let told = platform.cli(&["man", "tennant"]).await.ended(2);
+    assert!(told.err.contains("did you mean `aipress tenant`?"), "{}", told.err);
+    let told = platform.cli(&["settings", "get", "lisen"]).await.ended(2);
+    assert!(told.err.contains("did you mean `listen`?"), "{}", told.err);
+    let told = platform.cli(&["settings", "set", "uidBase", "5000"]).await.ended(2);
+    assert!(told.err.contains("can't be changed any more"), "{}", told.err);
+    let told = platform.cli(&["settings", "set", "accessLog", "maybe"]).await.ended(2);
+    assert!(told.err.contains("true or false is wanted"), "{}", told.err);
+    let told = platform.cli(&["status", "-o", "name"]).await.good();
+    assert!(told.out.lines().any(|line| line == "edge"), "{}", told.out);
+    let told = platform.cli(&["tenant", "list", "--state", "failed"]).await.good();
     assert!(told.out.is_empty() && told.err.contains("`aipress tenant list`"), "{told:?}");
-    let told = platform.cli(&["-q", "tenant", "list", "--state", "erased"]).await.good();
+    let told = platform.cli(&["-q", "tenant", "list", "--state", "failed"]).await.good();
     assert!(told.err.is_empty(), "{told:?}");
     let told = platform.cli(&["tenant", "list", "-o", "name"]).await.good();
     assert_eq!(told.out, "a-butchery-at-the-end\nbakery\n");
