@@ -21,6 +21,8 @@ async fn a_person_at_a_terminal() {
     man_pages_have_no_mistakes(&platform);
     waiting_can_be_stopped(&platform).await;
     errors_say_what_to_do(&platform).await;
+    lesser_mistakes(&platform).await;
+    settings_are_explained(&platform).await;
     contexts(&platform).await;
 }
 
@@ -160,6 +162,15 @@ async fn errors_say_what_to_do(platform: &Platform) {
     let set = ["tenant", "update", "bakery", "--set", "wordpress.titel=x"];
     let told = platform.cli(&set).await.ended(4);
     assert!(told.err.contains("/spec/wordpress/titel: "), "{}", told.err);
+    let told = platform.cli(&["tenant", "list", "--state", "failed"]).await.good();
+    assert!(told.out.is_empty() && told.err.contains("`aipress tenant list`"), "{told:?}");
+    let told = platform.cli(&["-q", "tenant", "list", "--state", "failed"]).await.good();
+    assert!(told.err.is_empty(), "{told:?}");
+    let told = platform.cli(&["tenant", "list", "-o", "name"]).await.good();
+    assert_eq!(told.out, "a-butchery-at-the-end\nbakery\n");
+}
+
+async fn lesser_mistakes(platform: &Platform) {
     let told = platform.cli(&["tenant"]).await.ended(2);
     assert!(told.err.contains("Make a site") && told.err.contains("Examples:"), "{}", told.err);
     let told = platform.cli(&["operation", "show", "nope"]).await.ended(3);
@@ -170,20 +181,17 @@ async fn errors_say_what_to_do(platform: &Platform) {
     assert!(told.err.contains("No such events yet"), "{}", told.err);
     let told = platform.cli(&["man", "tennant"]).await.ended(2);
     assert!(told.err.contains("did you mean `aipress tenant`?"), "{}", told.err);
+    let told = platform.cli(&["status", "-o", "name"]).await.good();
+    assert!(told.out.lines().any(|line| line == "edge"), "{}", told.out);
+}
+
+async fn settings_are_explained(platform: &Platform) {
     let told = platform.cli(&["settings", "get", "lisen"]).await.ended(2);
     assert!(told.err.contains("did you mean `listen`?"), "{}", told.err);
     let told = platform.cli(&["settings", "set", "uidBase", "5000"]).await.ended(2);
     assert!(told.err.contains("can't be changed any more"), "{}", told.err);
     let told = platform.cli(&["settings", "set", "accessLog", "maybe"]).await.ended(2);
     assert!(told.err.contains("true or false is wanted"), "{}", told.err);
-    let told = platform.cli(&["status", "-o", "name"]).await.good();
-    assert!(told.out.lines().any(|line| line == "edge"), "{}", told.out);
-    let told = platform.cli(&["tenant", "list", "--state", "failed"]).await.good();
-    assert!(told.out.is_empty() && told.err.contains("`aipress tenant list`"), "{told:?}");
-    let told = platform.cli(&["-q", "tenant", "list", "--state", "failed"]).await.good();
-    assert!(told.err.is_empty(), "{told:?}");
-    let told = platform.cli(&["tenant", "list", "-o", "name"]).await.good();
-    assert_eq!(told.out, "a-butchery-at-the-end\nbakery\n");
 }
 
 /// Another person, on a machine without a platform.
