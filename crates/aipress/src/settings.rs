@@ -94,13 +94,14 @@ impl Default for StreamSettings {
     }
 }
 
-/// A wp-cli archive: a file of this machine that is taken only when it is the one that is meant.
+/// A wp-cli archive: a file of this machine or of an address, taken only when it is the one that is
+/// meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct WpCli {
-    /// Path of `wp-cli.phar`.
-    pub(crate) archive: PathBuf,
-    /// Its SHA-256 in hex.
+    /// Path of `wp-cli.phar`, or the address (`https:` or `http:`) that `up` gets it from.
+    pub(crate) archive: String,
+    /// Its SHA-256, 64 hex digits.
     pub(crate) sha256: String,
 }
 

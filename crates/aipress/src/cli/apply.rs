@@ -140,6 +140,14 @@ async fn surplus(
     if selector.trim().is_empty() {
         return Err(Failure::Usage("--selector: give labels, such as team=shops".to_owned()));
     }
+    if !documents.iter().any(|document| has_labels(document, selector)) {
+        return Err(Failure::Usage(format!(
+            "--selector {selector}: no document has these labels, so every site that has them would \
+             be deleted; is it what you mean? Nothing is changed"
+        )));
+    }
+    // An administrator sees the sites of all accounts: those of others are not his to prune.
+    let own = client.me().await?.account;
     let mut surplus = Vec::new();
     let mut cursor = None;
     loop {
@@ -150,12 +158,23 @@ async fn surplus(
             .with("cursor", cursor);
         let page = client.tenant_list(&query).await?;
         let named = |tenant: &TenantView| documents.iter().any(|d| d.name == tenant.name);
-        surplus.extend(page.items.into_iter().filter(|tenant| !named(tenant)));
+        let unnamed = |tenant: &TenantView| tenant.account == own && !named(tenant);
+        surplus.extend(page.items.into_iter().filter(unnamed));
         cursor = page.next_cursor;
         if cursor.is_none() {
             return Ok(surplus);
         }
     }
+}
+
+/// Whether a document has all labels of `NAME=VALUE,…`.
+fn has_labels(document: &Document, selector: &str) -> bool {
+    selector.split(',').all(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let labels = document.value.pointer("/metadata/labels");
+        let label = labels.and_then(|labels| labels.get(name));
+        label.and_then(|label| label.as_str()) == Some(value)
+    })
 }
 
 fn ask(surplus: &[TenantView], yes: bool) -> Result<(), Failure> {

@@ -53,7 +53,7 @@ pub(super) async fn lay(
     settings.save(paths)?;
     php_files::install(&paths.php())?;
     if let Some(wanted) = &settings.wp_cli {
-        wp_cli::install(paths, wanted)?;
+        wp_cli::install(paths, wanted).await?;
     }
     if std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
         Sealer::ensure_key_file(&paths.master_key())?;

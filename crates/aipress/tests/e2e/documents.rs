@@ -53,6 +53,7 @@ async fn documents_are_planned_compared_applied_and_pruned() {
     assert!(refused.contains("`domains` is not available yet"), "{refused}");
 
     write(&site("bakery", "bronze", ""));
+    pruning_is_guarded(&platform, path).await;
     let prune = ["apply", "-f", path, "--prune", "--selector", "team=shops"];
     let asked = platform.cli(&prune).await.ended(8).err;
     assert!(asked.contains("cakes"), "{asked}");
@@ -60,6 +61,26 @@ async fn documents_are_planned_compared_applied_and_pruned() {
     let state = platform.cli(&["tenant", "show", "cakes"]).await.good().out;
     assert!(state.contains("deleted"), "{state}");
     platform.has_clean_inventory().await;
+}
+
+/// What looks like a slip deletes nothing, `--yes` or not.
+async fn pruning_is_guarded(platform: &Platform, path: &str) {
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    for (files, selector, words) in [
+        (empty, "team=shops", "no *.yaml"),
+        (path, "taem=shops", "no document has these labels"),
+        (path, "team=shpos", "no document has these labels"),
+        (path, "team", "no document has these labels"),
+        (path, " ", "give labels"),
+    ] {
+        let args = ["apply", "-f", files, "--prune", "--selector", selector, "--yes"];
+        let refused = platform.cli(&args).await.ended(2).err;
+        assert!(refused.contains(words), "{selector}: {refused}");
+    }
+    platform.cli(&["apply", "-f", path, "--prune", "--yes"]).await.ended(2);
+    // Of another account, with the same label: an administrator sees it, and keeps it.
+    assert_eq!(platform.tenant("cakes").await["state"], "active");
 }
 
 fn site(name: &str, tier: &str, more: &str) -> String {

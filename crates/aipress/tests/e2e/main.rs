@@ -21,6 +21,7 @@ mod starting;
 mod strangers;
 mod told;
 mod transfers;
+mod wp;
 
 use aipress_testkit::PlatformOptions;
 

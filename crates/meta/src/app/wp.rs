@@ -43,6 +43,8 @@ const AUDITED_CHARS: usize = 200;
 const AUDITED_ARGS: usize = 32;
 /// Word in audit and events.
 const KIND: &str = "tenant.wp";
+/// Options that send a command to another machine.
+const ELSEWHERE: &[&str] = &["--ssh", "--http"];
 /// An option with one of these in its name has a value that nobody writes down.
 const SECRET_WORDS: &[&str] = &["pass", "secret", "token", "key", "auth", "salt"];
 
@@ -131,6 +133,14 @@ fn check(command: &WpCommand) -> Result<(), ApiError> {
     if args.iter().any(|arg| arg.contains('\0')) {
         return Err(ApiError::field("/args", "an argument has no zero byte"));
     }
+    let option = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
+    let elsewhere = args.iter().map(|arg| option(arg));
+    if let Some(way) = elsewhere.into_iter().find(|name| ELSEWHERE.contains(&name.as_str())) {
+        return Err(ApiError::field(
+            "/args",
+            format!("commands run in the site's own sandbox and nowhere else: leave `{way}` out"),
+        ));
+    }
     let seconds = command.time_limit_seconds;
     if seconds.is_some_and(|seconds| seconds == 0 || seconds > TIME_LIMIT_MAX_S) {
         return Err(ApiError::field(
@@ -149,14 +159,19 @@ fn check(command: &WpCommand) -> Result<(), ApiError> {
 
 /// Arguments as they are written down: values of options that sound like a secret are not.
 fn audited(args: &[String]) -> Vec<String> {
+    let sounds_secret = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        SECRET_WORDS.iter().any(|word| text.contains(word))
+    };
+    let mut is_value = false;
     let shown = args.iter().take(AUDITED_ARGS).map(|arg| {
-        let secret =
-            arg.strip_prefix("--").and_then(|option| option.split_once('=')).filter(|(name, _)| {
-                SECRET_WORDS.iter().any(|word| name.to_ascii_lowercase().contains(word))
-            });
-        match secret {
-            Some((name, _)) => format!("--{name}=…"),
-            None => arg.chars().take(AUDITED_CHARS).collect(),
+        let option = arg.strip_prefix("--");
+        // `option update api_key VALUE`: what follows a name that sounds like a secret is one.
+        let was_value = std::mem::replace(&mut is_value, option.is_none() && sounds_secret(arg));
+        match option.and_then(|option| option.split_once('=')) {
+            Some((name, _)) if sounds_secret(name) => format!("--{name}=…"),
+            None if was_value && option.is_none() => "…".to_owned(),
+            _ => arg.chars().take(AUDITED_CHARS).collect(),
         }
     });
     let mut shown: Vec<String> = shown.collect();
@@ -215,5 +230,23 @@ mod tests {
         let shown = audited(&args);
         assert_eq!(&shown[3..], ["--user_pass=…", "--API-Key=…", "--role=editor"]);
         assert_eq!(audited(&vec!["x".repeat(500); 40]).len(), 33);
+        let args = ["option", "update", "smtp_password", "tr0ub4dor", "--autoload=no"];
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        assert_eq!(audited(&args)[2..], ["smtp_password", "…", "--autoload=no"]);
+    }
+
+    #[test]
+    fn commands_stay_in_the_sites_sandbox() {
+        let command = |arg: &str| WpCommand {
+            args: vec!["option".into(), "list".into(), arg.into()],
+            ..WpCommand::default()
+        };
+        for elsewhere in ["--ssh=root@example.org", "--http=example.org", "--ssh"] {
+            let refused = check(&command(elsewhere)).unwrap_err();
+            assert!(refused.errors()[0].detail.contains("sandbox"), "{elsewhere}");
+        }
+        for fine in ["--format=json", "--sshfish", "ssh", "x--ssh=y"] {
+            assert!(check(&command(fine)).is_ok(), "{fine}");
+        }
     }
 }
