@@ -39,4 +39,5 @@ async fn the_simulation_does_what_all_drivers_do() {
     conformance::php(&drivers).await;
     conformance::own_masters(&drivers).await;
     conformance::files(&drivers).await;
+    conformance::packages(&drivers).await;
 }

@@ -95,6 +95,104 @@ async fn what_breaks_a_site_is_taken_back_while_visitors_come() {
     platform.has_clean_inventory().await;
 }
 
+#[tokio::test]
+async fn plugins_of_debian_come_and_go_by_command_and_the_inventory_follows() {
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let dir = tempfile::tempdir().unwrap();
+    let debian = debians_plugins();
+    platform.cli(&["tenant", "create", "bakery"]).await.good();
+    let run =
+        async |words: &[&str]| platform.cli(&[&["tenant", "plugin"], words].concat()).await.good();
+    // One by its archive, which is uploaded on the way; one by name, from the mirror.
+    let zip = zipped(&debian, "xrds-simple", dir.path());
+    run(&["install", "bakery", "--file", zip.to_str().unwrap()]).await;
+    let zip = zipped(&debian, "http-authentication", dir.path());
+    platform.cli(&["package", "add", zip.to_str().unwrap()]).await.good();
+    let planned = run(&["install", "bakery", "http-authentication", "--dry-run"]).await;
+    assert!(planned.out.contains("http-authentication"), "{}", planned.out);
+    run(&["install", "bakery", "http-authentication", "--inactive"]).await;
+    mirror(&platform, dir.path()).await;
+    run(&["install", "bakery", "front", "--version", "1.0"]).await;
+    shows(&platform, "front 1.0").await;
+
+    let plugin = async |name: &str| {
+        let seen = ["tenant", "inventory", "bakery", "--refresh", "-o", "json"];
+        let seen = platform.cli(&seen).await.good().json();
+        let all = seen["site"]["plugins"].as_array().unwrap().clone();
+        let found = all.into_iter().find(|plugin| plugin["name"] == name);
+        found.unwrap_or_else(|| panic!("{name}: {seen}"))
+    };
+    let seen = plugin("xrds-simple").await;
+    assert_eq!((seen["version"].as_str(), seen["status"].as_str()), (Some("1.2"), Some("active")));
+    assert_eq!(plugin("http-authentication").await["status"], "inactive");
+    // WordPress.org can't be reached from a test: what the mirror has is what is newer.
+    let seen = plugin("front").await;
+    assert_eq!(
+        (seen["update"].as_str(), &seen["updateVersion"]),
+        (Some("available"), &"1.1".into())
+    );
+    let told = run(&["list", "bakery"]).await;
+    let line = told.out.lines().find(|line| line.starts_with("front")).unwrap();
+    assert!(line.contains("1.0") && line.contains("active") && line.contains("1.1"), "{line}");
+    run(&["update", "bakery", "front"]).await;
+    shows(&platform, "front 1.1").await;
+    run(&["deactivate", "bakery", "front"]).await;
+    shows(&platform, "").await;
+    run(&["activate", "bakery", "front"]).await;
+    shows(&platform, "front 1.1").await;
+    let document = platform.cli(&["tenant", "show", "bakery", "-o", "yaml"]).await.good();
+    assert!(
+        document.out.contains("name: front") && document.out.contains("1.1"),
+        "{}",
+        document.out
+    );
+
+    let plugins = site_folder(&platform).await.join("wp-content/plugins");
+    for name in ["xrds-simple", "http-authentication", "front"] {
+        assert!(plugins.join(name).exists(), "{name}");
+        run(&["remove", "bakery", name]).await;
+        assert!(!plugins.join(name).exists(), "{name}");
+    }
+    let never = platform.cli(&["tenant", "plugin", "remove", "bakery", "never"]).await;
+    assert!(never.code != 0 && never.err.contains("has no plugin `never`"), "{never:?}");
+    // Visitors came meanwhile; the gateway writes that down now and then.
+    wait_until(Duration::from_secs(60), "a last visit", async || {
+        let seen = ["tenant", "inventory", "bakery", "--refresh", "-o", "json"];
+        let seen = platform.cli(&seen).await.good().json();
+        seen["lastVisitAt"].as_str().map(|_| ()).ok_or(seen.to_string())
+    })
+    .await;
+    platform.has_clean_inventory().await;
+}
+
+/// Debian's packages of plugins, unpacked: `scripts/plugins` gets them once.
+fn debians_plugins() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/plugins");
+    let told = std::process::Command::new(script).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    PathBuf::from(String::from_utf8(told.stdout).unwrap().trim())
+}
+
+/// An archive of the plugin, as an author would make it.
+fn zipped(plugins: &Path, name: &str, dir: &Path) -> PathBuf {
+    let mut zip = ZipBuilder::new();
+    let mut folders = vec![plugins.join(name)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(plugins).unwrap().to_str().unwrap();
+            zip = zip.file(below, &fs::read(&path).unwrap());
+        }
+    }
+    let path = dir.join(format!("{name}.zip"));
+    fs::write(&path, zip.bytes()).unwrap();
+    path
+}
+
 /// Puts a version of the plugin into the mirror.
 async fn add(platform: &Platform, dir: &Path, version: &str, code: &str) {
     let zip = dir.join(format!("front-{version}.zip"));

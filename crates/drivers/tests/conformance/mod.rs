@@ -1,5 +1,7 @@
 //! What every implementation of the drivers does alike. Each part uses tenants of its own.
 
+mod packages;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,6 +22,8 @@ use aipress_drivers::TemplateSource;
 use aipress_drivers::files::SiteConfigDatabase;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
+
+pub(crate) use packages::packages;
 
 pub(crate) fn who(name: &str) -> Personalization {
     Personalization {

@@ -64,6 +64,16 @@ async fn folders_do_what_all_drivers_do() {
 }
 
 #[tokio::test]
+async fn plugins_come_and_go_as_with_all_drivers_and_hostile_archives_leave_nothing() {
+    let (machine, drivers) = folders();
+    let treasure = treasure(&machine);
+    conformance::packages(&drivers).await;
+    assert_untouched(&treasure);
+    let strays = ["/etc/cron.d/evil", "/evil.php", "/C:/evil"];
+    assert!(strays.iter().all(|path| !Path::new(path).exists()));
+}
+
+#[tokio::test]
 async fn owners_and_modes_are_those_of_the_plan() {
     let (machine, _) = folders();
     let seed = SeedFile {

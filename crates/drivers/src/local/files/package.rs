@@ -12,6 +12,7 @@ use aipress_packages::Archive;
 use aipress_packages::Entry;
 use aipress_packages::Limits;
 use aipress_packages::Refusal;
+use aipress_packages::headers::describe;
 use aipress_types::TenantUid;
 use aipress_types::package::is_package_name;
 use rustix::fs::Mode;
@@ -54,6 +55,7 @@ pub(super) fn stage(
     let file =
         File::open(archive).map_err(|error| DriverError::io("open archive", archive, error))?;
     let zip = Archive::open(file, &Limits::default()).map_err(refused)?;
+    describe(&zip, Some(place.kind)).map_err(refused)?;
     if zip.folder() != place.name || !is_package_name(&place.name) {
         return Err(DriverError::invalid(
             "unpack archive",
