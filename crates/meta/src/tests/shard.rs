@@ -284,8 +284,11 @@ async fn take_login_token(
 }
 
 /// Begins, and gets nowhere.
-async fn begin_export() -> Json<ExportStatus> {
-    Json(ExportStatus::default())
+async fn begin_export(State(shard): State<FakeShard>) -> Result<Json<ExportStatus>, StatusCode> {
+    if shard.told().behaviour == Behaviour::Refuse {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    Ok(Json(ExportStatus::default()))
 }
 
 async fn plan_command(

@@ -194,14 +194,15 @@ async fn a_site_that_cannot_be_made_leaves_nothing() {
 async fn a_failed_export_tells_its_reason() {
     let meta = Meta::start(1).await;
     meta.made("bakery").await;
-    // This shard knows of no exports, and says so without a word.
+    // This shard refuses without a word.
+    meta.shards[0].behave(Behaviour::Refuse);
     let accepted = meta.post("/v1/tenants/bakery/exports", json!({})).await.is(202);
     let ended = meta.ended(accepted.at("/operation/id")).await;
     assert_eq!(ended.at("/state"), "failed");
-    assert!(ended.at("/error/detail").contains("status 404"), "{}", ended.text);
+    assert!(ended.at("/error/detail").contains("status 503"), "{}", ended.text);
     let id = accepted.at("/export/id");
     let export = meta.get(&format!("/v1/exports/{id}")).await.is(200);
-    assert!(export.at("/message").contains("status 404"), "{}", export.text);
+    assert!(export.at("/message").contains("status 503"), "{}", export.text);
     let data = meta.get(&format!("/v1/exports/{id}/data")).await;
-    assert!(data.status == 410 && data.text.contains("status 404"), "{}", data.text);
+    assert!(data.status == 410 && data.text.contains("status 503"), "{}", data.text);
 }
