@@ -64,6 +64,8 @@ function define_constants( Site $site ): void {
 
 		'DISABLE_WP_CRON'            => false,
 		'AUTOMATIC_UPDATER_DISABLED' => true,
+		// Whoever gets into wp-admin would else run code of his own by its editor of files.
+		'DISALLOW_FILE_EDIT'         => true !== ( $site->security['fileEditing'] ?? false ),
 		'WP_AUTO_UPDATE_CORE'        => false,
 
 		'WP_DEBUG'                   => false,

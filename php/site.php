@@ -49,6 +49,7 @@ final class Site {
 	 * @param ?array<string, mixed> $redis     Socket, user, password, prefix; null without an object cache.
 	 * @param array<string, string> $salts     By the names of SALT_NAMES.
 	 * @param array<string, string> $env       Variables of the tenant.
+	 * @param array<string, mixed>  $security  What its document says of hardening (mu-plugins/aipress/security.php).
 	 */
 	private function __construct(
 		public readonly string $uid,
@@ -59,7 +60,8 @@ final class Site {
 		private readonly array $db,
 		private readonly ?array $redis,
 		private readonly array $salts,
-		public readonly array $env
+		public readonly array $env,
+		public readonly array $security
 	) {
 	}
 
@@ -100,7 +102,8 @@ final class Site {
 				self::strings( $data['db'], array( 'socket', 'name', 'user', 'password' ) ),
 				isset( $data['redis'] ) ? self::strings( $data['redis'], array( 'socket', 'user', 'password', 'prefix' ) ) : null,
 				self::strings( $data['salts'], self::SALT_NAMES ),
-				$data['env'] ?? array()
+				$data['env'] ?? array(),
+				$data['security'] ?? array()
 			);
 		} catch ( \TypeError $e ) {
 			throw new SiteUnavailable( "site.json lacks a field: $slot_dir" );

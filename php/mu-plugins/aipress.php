@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name: AIPress
- * Description: Fits WordPress to the platform it runs on: shared default themes, sign-in links, permalinks, updates, log lines.
+ * Description: Fits WordPress to the platform it runs on: shared default themes, sign-in links, permalinks, updates, log lines, hardening.
  * Author: AIPress
  * License: Apache-2.0
  *
@@ -20,6 +20,7 @@ require_once __DIR__ . '/aipress/updates.php';
 require_once __DIR__ . '/aipress/loopback.php';
 require_once __DIR__ . '/aipress/logs.php';
 require_once __DIR__ . '/aipress/screens.php';
+require_once __DIR__ . '/aipress/security.php';
 require_once __DIR__ . '/aipress/inventory.php';
 if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
 	require_once __DIR__ . '/aipress/smoke.php';

@@ -56,6 +56,13 @@ add_action(
 				ini_restore( 'open_basedir' );
 				return array( array_merge( $tried, array( $read( '/etc/hostname' ) ) ), $read( "$site/wp-content/mu-plugins/probe.php" ), $read( ABSPATH . 'index.php' ) );
 			},
+			'people'    => static function () {
+				wp_set_password( 'right horse', 1 );
+				wp_update_post( array( 'ID' => 1, 'ping_status' => 'open' ) );
+				$editor = wp_insert_user( array( 'user_login' => 'eve', 'user_pass' => 'battery staple', 'user_email' => 'eve@bakery.example', 'role' => 'editor' ) );
+				return array( $editor, WP_Application_Passwords::create_new_application_password( 1, array( 'name' => 'app' ) )[0] );
+			},
+			'html'      => static fn() => array( user_can( 1, 'unfiltered_html' ), user_can( get_user_by( 'login', 'eve' ), 'unfiltered_html' ) ),
 			'files'     => static function () {
 				file_put_contents( WP_CONTENT_DIR . '/uploads/plain.txt', 'x' );
 				wp_mkdir_p( WP_CONTENT_DIR . '/uploads/a/b' );

@@ -205,6 +205,14 @@ class Site:
             "redis": {"socket": self.stack.sockets["redis"], "user": name, "password": self.stack.redis_user(name), "prefix": f"{name}:"},
             "salts": {salt: secrets.token_hex(32) for salt in salts},
         }
+        self._save()
+
+    def harden(self, **settings):
+        """What the site's document says of its hardening."""
+        self.json["security"] = settings
+        self._save()
+
+    def _save(self):
         path = f"{self.slot}/site.json"
         if os.path.exists(path):
             os.unlink(path)  # 0440
@@ -236,7 +244,7 @@ class Site:
         script = path if path.endswith(".php") else path.rstrip("/") + "/index.php"
         return script if path != "/" and os.path.isfile(self.core + script) else "/index.php"
 
-    def fetch(self, url, method="GET", body=b"", headers=None, uid=None):
+    def fetch(self, url, method="GET", body=b"", headers=None, uid=None, address="127.0.0.1", tls=False):
         """A request as the gateway passes it on; cookies are kept."""
         path, _, query = url.partition("?")
         script = self.script_of(path)
@@ -244,11 +252,13 @@ class Site:
         params = {
             "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "AIPress", "SERVER_PROTOCOL": "HTTP/1.1",
             "REQUEST_METHOD": method, "REQUEST_URI": url, "QUERY_STRING": query, "SCRIPT_NAME": script,
-            "SCRIPT_FILENAME": self.core + script, "DOCUMENT_ROOT": self.core, "REMOTE_ADDR": "127.0.0.1",
+            "SCRIPT_FILENAME": self.core + script, "DOCUMENT_ROOT": self.core, "REMOTE_ADDR": address,
             "REMOTE_PORT": "40000", "SERVER_ADDR": "127.0.0.1", "SERVER_NAME": name, "SERVER_PORT": port or "80",
             "REQUEST_SCHEME": "http", "REDIRECT_STATUS": "200", "HTTP_HOST": self.host, "CONTENT_LENGTH": len(body),
             "AIPRESS_SLOT_DIR": self.slot, "AIPRESS_TENANT_UID": self.uid if uid is None else uid,
         }
+        if tls:
+            params["HTTPS"] = "on"
         if self.cookies:
             params["HTTP_COOKIE"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
         for key, value in (headers or {}).items():
