@@ -42,9 +42,9 @@ def xmlrpc(report, site):
         methods = call(site, "system.listMethods").text
         report.check(f"methods of {chosen}", ("wp.getPosts<" in methods, "pingback.ping<" in methods), (there, pings))
         report.check(f"pingbacks announced with {chosen}", bool(site.fetch(first_post(site)).header("x-pingback")), pings)
-    site.harden(xmlrpc="off")
+    site.harden(xmlrpc="disabled")
     answer = call(site, "system.listMethods")
-    report.check("off", (answer.status, "switched off" in answer.text), (403, True))
+    report.check("disabled", (answer.status, "switched off" in answer.text), (403, True))
     site.harden()
 
 
@@ -110,9 +110,9 @@ def application_passwords(report, site):
     site.cookies = {}
     report.check("from this machine, over TLS, in the clear", (me(), me(address=OUTSIDE, tls=True), me(address=OUTSIDE)), (200, 200, 401))
     report.check("IPv6 and mapped", (me(address="::1"), me(address="::ffff:127.0.0.1"), me(address="::ffff:10.0.0.1"), me(address="128.0.0.1")), (200, 200, 401, 401))
-    site.harden(applicationPasswords="on")
+    site.harden(applicationPasswords="always")
     report.check("everywhere", me(address=OUTSIDE), 200)
-    site.harden(applicationPasswords="off")
+    site.harden(applicationPasswords="never")
     report.check("nowhere", (me(), me(tls=True)), (401, 401))
     site.harden()
 

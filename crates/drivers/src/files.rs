@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use aipress_types::Secret;
+use aipress_types::SecuritySpec;
 use aipress_types::TenantUid;
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -52,6 +53,9 @@ pub struct SiteConfig {
     /// Variables that PHP sees.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// What its document says of hardening.
+    #[serde(default, skip_serializing_if = "SecuritySpec::is_default")]
+    pub security: SecuritySpec,
 }
 
 /// Version of [`SiteConfig`].

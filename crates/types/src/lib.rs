@@ -46,6 +46,7 @@ pub use spec::FieldError;
 pub use spec::PackageSpec;
 pub use spec::PhpSpec;
 pub use spec::RuntimeSpec;
+pub use spec::SecuritySpec;
 pub use spec::TenantSpec;
 pub use spec::WordPressSpec;
 pub use state::DesiredState;

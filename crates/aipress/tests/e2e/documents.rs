@@ -43,6 +43,7 @@ async fn documents_are_planned_compared_applied_and_pruned() {
     let wishes = "  php: {settings: {memory_limit: 128M, upload_max_filesize: 20M, display_errors: on}}\n  \
         env: {SHOP_MODE: live}\n";
     php_is_as_asked(&platform, wishes, &write, path).await;
+    a_site_is_hardened_as_asked(&platform, &write, path).await;
 
     // Nothing is applied when one document is wrong, and it is named.
     write(&format!("{}---\n{}", site("bakery", "gold", ""), site("cakes", "platinum", "")));
@@ -120,6 +121,22 @@ async fn php_is_as_asked(platform: &Platform, wishes: &str, write: &impl Fn(&str
     for _ in 0..5 {
         assert_eq!(told().await, "256M 100M Off  -", "what was asked for before sticks");
     }
+}
+
+async fn a_site_is_hardened_as_asked(platform: &Platform, write: &impl Fn(&str), path: &str) {
+    let xmlrpc = async || platform.visitor("bakery").get("/xmlrpc.php").await.status.as_u16();
+    let users =
+        async || platform.visitor("bakery").get("/wp-json/wp/v2/users").await.status.as_u16();
+    assert_eq!((xmlrpc().await, users().await), (405, 401));
+    let wish = "  security: {xmlrpc: disabled, userEnumeration: true}\n";
+    write(&site("bakery", "bronze", wish));
+    let dry = platform.cli(&["apply", "-f", path, "--dry-run"]).await.good().out;
+    assert!(dry.contains("/spec/security/xmlrpc") && dry.contains("stop working"), "{dry}");
+    platform.cli(&["apply", "-f", path]).await.good();
+    assert_eq!((xmlrpc().await, users().await), (403, 200));
+    write(&site("bakery", "bronze", ""));
+    platform.cli(&["apply", "-f", path]).await.good();
+    assert_eq!((xmlrpc().await, users().await), (405, 401));
 }
 
 /// Gives `path` to whoever owns `other`.

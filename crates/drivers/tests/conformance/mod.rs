@@ -221,6 +221,7 @@ pub(crate) fn config(uid: TenantUid) -> SiteConfig {
         redis: None,
         salts: BTreeMap::new(),
         env: Default::default(),
+        security: Default::default(),
     }
 }
 

@@ -84,6 +84,7 @@ impl Sandbox {
             redis: None,
             salts: std::collections::BTreeMap::new(),
             env: Default::default(),
+            security: Default::default(),
         };
         drivers.files.write_site_json(slot(1), &config).await.unwrap();
         let programs = Programs { php, php_dir, wp_cli: None };

@@ -134,10 +134,32 @@ pub const FIELDS: &[Field] = &[
         r#"{"ttlSeconds":60}"#,
         "no page is cached at the edge; objects are in Redis for every site",
     ),
-    not_yet(
-        "/spec/security",
-        r#"{"xmlrpc":false}"#,
-        "what a site may do is the same for all; plugins add to it",
+    works(
+        "/spec/security/xmlrpc",
+        r#""disabled""#,
+        "`limited` is without pingbacks, `full` as WordPress has it",
+    ),
+    works(
+        "/spec/security/userEnumeration",
+        "true",
+        "whether strangers may list users and learn which names exist; false",
+    ),
+    works("/spec/security/fileEditing", "true", "whether wp-admin edits plugins' files; false"),
+    works(
+        "/spec/security/unfilteredHtml",
+        r#""nobody""#,
+        "who may write any HTML: `administrators`, `editors` or `nobody`",
+    ),
+    works("/spec/security/headers", "false", "whether pages carry headers that protect visitors"),
+    works(
+        "/spec/security/applicationPasswords",
+        r#""never""#,
+        "`secure` is over TLS and from the machine itself; or `always`, `never`",
+    ),
+    works(
+        "/spec/security/loginAttempts",
+        "3",
+        "failed sign-ins before an address has to wait; 0 is no limit, 5 the default",
     ),
 ];
 

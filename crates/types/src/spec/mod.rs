@@ -6,6 +6,7 @@ pub mod packages;
 pub mod php;
 pub mod runtime;
 mod scalar;
+pub mod security;
 pub mod variables;
 pub mod wordpress;
 
@@ -21,6 +22,7 @@ pub use environment::EnvironmentSpec;
 pub use packages::PackageSpec;
 pub use php::PhpSpec;
 pub use runtime::RuntimeSpec;
+pub use security::SecuritySpec;
 pub use wordpress::WordPressSpec;
 
 use crate::capacity::REGIONS;
@@ -100,10 +102,9 @@ pub struct TenantSpec {
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub cache: Map<String, Value>,
-    /// Hardening settings. Not available yet.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    #[schema(value_type = Object)]
-    pub security: Map<String, Value>,
+    /// Hardening.
+    #[serde(default, skip_serializing_if = "SecuritySpec::is_default")]
+    pub security: SecuritySpec,
 }
 
 impl TenantSpec {
@@ -124,6 +125,7 @@ impl TenantSpec {
         self.php.check(self.tier, &format!("{base}/php"), &mut errors);
         self.runtime.check(self.tier, &format!("{base}/runtime"), &mut errors);
         self.environment.check(&format!("{base}/environment"), &mut errors);
+        self.security.check(&format!("{base}/security"), &mut errors);
         variables::check(&self.env, &format!("{base}/env"), &mut errors);
         for (kind, list) in
             [(PackageKind::Plugin, &self.plugins), (PackageKind::Theme, &self.themes)]

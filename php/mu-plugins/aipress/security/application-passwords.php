@@ -15,8 +15,8 @@ use function AIPress\Security\setting;
 add_filter(
 	'wp_is_application_passwords_available',
 	static fn() => match ( setting( 'applicationPasswords' ) ) {
-		'off'   => false,
-		'on'    => true,
-		default => is_private_way(),
+		'never'  => false,
+		'always' => true,
+		default  => is_private_way(),
 	}
 );

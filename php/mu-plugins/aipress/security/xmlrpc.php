@@ -1,9 +1,9 @@
 <?php
 /**
- * XML-RPC: limited, or off.
+ * XML-RPC: limited, or disabled.
  *
  * Role: `limited` leaves what apps for phones and desktops need and takes pingbacks away, by which
- * a site is made to send requests to strangers, and which is told to nobody; `off` answers 403.
+ * a site is made to send requests to strangers, and which is told to nobody; `disabled` answers 403.
  * Sign-ins by it are counted as all others are (attempts.php).
  *
  * @package AIPress
@@ -33,7 +33,7 @@ function refuse(): never {
 	exit( "XML-RPC is switched off on this site.\n" );
 }
 
-if ( 'off' === setting( 'xmlrpc' ) ) {
+if ( 'disabled' === setting( 'xmlrpc' ) ) {
 	if ( defined( 'XMLRPC_REQUEST' ) && XMLRPC_REQUEST ) {
 		refuse();
 	}

@@ -167,6 +167,11 @@ fn risk(change: &PlanChange) -> Option<String> {
         pointer if pointer.starts_with("/spec/env") => {
             Some("plugins that read the variable see its new value at once".to_owned())
         }
+        pointer if pointer.starts_with("/spec/security") => Some(
+            "apps and plugins that need what a measure takes away stop working; the site's next \
+             request has it"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

@@ -357,5 +357,6 @@ pub(super) fn site_config(
         }),
         salts: intent.secrets.salts.clone(),
         env: intent.spec.env.clone(),
+        security: intent.spec.security.clone(),
     }
 }
