@@ -32,7 +32,7 @@ pub(crate) enum PluginVerb {
     /// Switch a plugin off; it stays installed
     #[command(after_help = examples!["aipress tenant plugin deactivate bakery akismet"])]
     Deactivate(SitePackage),
-    /// Change a plugin to its newest version, or another one; what breaks the site is taken back
+    /// Update a plugin, to its newest version or another; taken back if it breaks
     #[command(after_help = examples![
         "aipress tenant plugin update bakery akismet",
         "aipress tenant plugin update bakery akismet --version 5.2",
@@ -62,7 +62,7 @@ pub(crate) enum ThemeVerb {
     /// Make the site with this theme; the one before stays installed
     #[command(after_help = examples!["aipress tenant theme activate bakery twentyten"])]
     Activate(SitePackage),
-    /// Change a theme to its newest version, or another one; what breaks the site is taken back
+    /// Update a theme, to its newest version or another; taken back if it breaks
     #[command(after_help = examples!["aipress tenant theme update bakery twentyten"])]
     Update(SitePackageUpdate),
     /// Remove a theme from a site; not the one that it is made with

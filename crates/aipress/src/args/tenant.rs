@@ -56,7 +56,7 @@ pub(crate) enum TenantVerb {
     #[command(after_help = examples![
         "aipress tenant export bakery > bakery.aip",
         "aipress tenant export bakery --file bakery.aip",
-        "aipress tenant export bakery --passphrase-file secret.txt --file bakery.aip.age",
+        "aipress tenant export bakery --passphrase-file secret.txt > bakery.aip.age",
     ])]
     Export(TenantExport),
     /// Make a site of an archive, or of a WordPress from anywhere
@@ -66,7 +66,7 @@ pub(crate) enum TenantVerb {
         "aipress tenant import bakery.aip --name bakery-2",
         "aipress tenant import - --name bakery-2 < bakery.aip",
         "aipress tenant import bakery.aip --name bakery-2 --check",
-        "aipress tenant import bakery.aip.age --name bakery-2 --passphrase-file secret.txt",
+        "aipress tenant import b.aip.age --name bakery-2 --passphrase-file secret.txt",
         "aipress tenant import --name shop --from-sql dump.sql.gz --files public_html",
     ])]
     Import(TenantImport),
@@ -120,11 +120,19 @@ pub(crate) enum TenantVerb {
         refresh: bool,
     },
     /// Plugins of a site: list, install, activate, deactivate, update, remove
+    #[command(after_help = examples![
+        "aipress tenant plugin list bakery",
+        "aipress tenant plugin install bakery akismet",
+    ])]
     Plugin {
         #[command(subcommand)]
         verb: PluginVerb,
     },
     /// Themes of a site: list, install, activate, update, remove
+    #[command(after_help = examples![
+        "aipress tenant theme list bakery",
+        "aipress tenant theme install bakery twentytwentyfive",
+    ])]
     Theme {
         #[command(subcommand)]
         verb: ThemeVerb,

@@ -93,7 +93,7 @@ fn names_are_completed(platform: &Platform) {
     assert_eq!(asks("aipress tenant sus"), "suspend");
     assert_eq!(asks("aipress shard show aip"), "aipress-shard-001");
     assert_eq!(asks("aipress context use lo"), "local");
-    assert_eq!(asks("aipress settings get web"), "webhooks.allowPrivate");
+    assert_eq!(asks("aipress settings get acc"), "accessLog");
     assert!(!asks("aipress operation show ").is_empty());
     // Another platform than the one that the flag names is not asked.
     assert_eq!(asks("aipress --data /nowhere/at/all tenant show ba"), "");

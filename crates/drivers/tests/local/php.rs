@@ -172,7 +172,7 @@ async fn workers_run_as_their_slot_and_end_with_their_tenant() {
         "who.php",
         "<?php echo posix_geteuid(), ' ', posix_getegid(), ' ', implode(',', posix_getgroups()), ' ',
         sys_get_temp_dir(), ' ', session_save_path(), ' ', decoct(umask()), ' ',
-        var_export(@mail('a@b.example', 'x', 'y'), true), ' ', getenv('PATH') ? 'env' : 'clear', ' ',
+        function_exists('mail') ? 'mails' : 'silent', ' ', getenv('PATH') ? 'env' : 'clear', ' ',
         extension_loaded('redis') && extension_loaded('mysqli') && extension_loaded('gd') ? 'all' : 'lacks', ' ',
         function_exists('opcache_reset') || function_exists('exec') ? 'risky' : 'safe', ' ',
         function_exists('opcache_invalidate') ? 'can' : 'cannot', ' ', php_ini_scanned_files() ? 'scan' : 'own';",
@@ -180,7 +180,7 @@ async fn workers_run_as_their_slot_and_end_with_their_tenant() {
     let own = shard.machine.ids.slot(slot(3));
     let tmp = shard.machine.paths.slot_tmp(slot(3));
     let expected = format!(
-        "{0} {1} {1} {2} {2}/sessions 27 false clear all safe can own",
+        "{0} {1} {1} {2} {2}/sessions 27 silent clear all safe can own",
         own.uid,
         own.gid,
         tmp.display()

@@ -88,13 +88,19 @@ pub fn openapi() -> openapi::OpenApi {
         for (method, operation) in operations(item) {
             // A plan changes nothing as it is.
             let planned = method != "GET" && path != "/v1/plans";
-            complete(operation, method != "GET", conditional, planned);
-            refuses(operation, path, method != "GET", conditional);
+            let keyed = method != "GET" && !EACH_TIME.contains(&path.as_str());
+            complete(operation, keyed, conditional && keyed, planned);
+            refuses(operation, path, method != "GET", conditional && keyed);
             shows(operation, &examples);
         }
     }
     document
 }
+
+/// What is done each time that it is asked for, whatever key and etag come along: a look, a
+/// command, and a piece of an upload, which says itself where it goes.
+const EACH_TIME: [&str; 3] =
+    ["/v1/tenants/{id}/inventory/refresh", "/v1/tenants/{id}/wp", "/v1/imports/{id}/data"];
 
 /// The operations of a path, by their methods.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {

@@ -165,15 +165,16 @@ async fn prepare(meta: &Meta) -> Ground {
 }
 
 fn cases(ground: &Ground) -> Vec<Case> {
+    [of_sites(), of_their_packages(), of_the_rest(ground), of_transfers(ground)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn of_sites() -> Vec<Case> {
     let document = json!({ "apiVersion": "aipress.io/v1", "kind": "Tenant",
         "metadata": { "name": "bakery", "labels": { "a": "b" } }, "spec": { "tier": "gold" } });
     let silver = json!({ "spec": { "tier": "silver" } });
-    let cordon = json!({ "schedulability": "cordoned" });
-    let fetch = json!({ "kind": "plugin", "name": "cakes" });
-    let new = ZipBuilder::plugin("cakes", "2.0", "").bytes();
-    let old = ZipBuilder::plugin("bread", "1.2", "").bytes();
-    let hook = ground.webhook.as_str();
-    let (empty, filled) = (ground.empty.as_str(), ground.filled.as_str());
     vec![
         Case::new("POST", "/v1/tenants", &[], "tenant.create").with(json!({ "name": "new" })),
         Case::new("PUT", "/v1/tenants/{id}", &["bakery"], "tenant.update").with(document),
@@ -196,6 +197,11 @@ fn cases(ground: &Ground) -> Vec<Case> {
             &["bakery"],
             "tenant.inventory_refresh",
         ),
+    ]
+}
+
+fn of_their_packages() -> Vec<Case> {
+    vec![
         Case::new("POST", "/v1/tenants/{id}/plugins", &["bakery"], "tenant.update")
             .with(json!({ "name": "cakes" })),
         Case::new(
@@ -245,6 +251,13 @@ fn cases(ground: &Ground) -> Vec<Case> {
             "tenant.update",
         )
         .with(json!({ "version": "2" })),
+    ]
+}
+
+fn of_the_rest(ground: &Ground) -> Vec<Case> {
+    let cordon = json!({ "schedulability": "cordoned" });
+    let hook = ground.webhook.as_str();
+    vec![
         Case::new("POST", "/v1/tenants/{id}/exports", &["bakery"], "tenant.export"),
         Case::new("POST", "/v1/tenants/{id}/clone", &["bakery"], "tenant.clone")
             .with(json!({ "name": "copy" })),
@@ -266,6 +279,15 @@ fn cases(ground: &Ground) -> Vec<Case> {
             &[hook, &ground.delivery],
             "webhook.replay",
         ),
+    ]
+}
+
+fn of_transfers(ground: &Ground) -> Vec<Case> {
+    let fetch = json!({ "kind": "plugin", "name": "cakes" });
+    let new = ZipBuilder::plugin("cakes", "2.0", "").bytes();
+    let old = ZipBuilder::plugin("bread", "1.2", "").bytes();
+    let (empty, filled) = (ground.empty.as_str(), ground.filled.as_str());
+    vec![
         Case::new("POST", "/v1/packages", &[], "package.add").bytes("application/zip", &new),
         Case::new("POST", "/v1/packages", &[], "package.add")
             .bytes("application/zip", &old)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aipress_api::paths;
 use aipress_store::ImportRecord;
 use axum::body::Body;
+use axum::body::HttpBody;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
@@ -70,6 +71,10 @@ pub(crate) async fn append(
             "say in `Upload-Offset` how many bytes are there already",
         ));
     };
+    if body.is_end_stream() {
+        let detail = "there are no bytes in this request: send the piece as its body";
+        return Err(ApiError::new(&codes::BAD_REQUEST, detail));
+    }
     let Some(_turn) = plane.spool.turn(found.id) else {
         return Err(ApiError::new(&codes::INVALID_STATE, "somebody uploads to it right now"));
     };

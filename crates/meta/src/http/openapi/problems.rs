@@ -82,8 +82,9 @@ fn occurs(code: &Code, traits: Traits<'_>) -> bool {
         // In lists, what a filter names.
         "not_found" => is_named || of_site || plans || is_paged || beneath("/v1/imports"),
         "not_observed_yet" => path == "/v1/tenants/{id}/inventory",
-        // The path's affair, and no endpoint's but of those that take a request in a request.
-        "method_not_allowed" => plans,
+        // The path's affair, and no endpoint's but of those that take a request in a request, and
+        // where a word stands beside a checksum.
+        "method_not_allowed" => plans || path == "/v1/packages/{sha256}",
         // Of roles of one platform only.
         "protocol_mismatch" => false,
         "name_taken" | "no_capacity" => changes && (of_site || plans || beneath("/v1/imports")),

@@ -63,6 +63,7 @@ pub(crate) async fn refresh(
     params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
+    params.only(&["dryRun"])?;
     let is_dry_run = dry_run::is_asked(&params)?;
     json::decode_nothing(&call::read(body).await?)?;
     if is_dry_run {
