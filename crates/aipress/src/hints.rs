@@ -28,6 +28,9 @@ pub(crate) async fn after(failure: &Failure, data: Option<&Path>, how: &Connect)
         Failure::Api(ApiError::Transport(error)) => unreachable_platform(error, data, how),
         Failure::Api(ApiError::Problem(problem)) => match problem.status {
             401 => not_signed_in(data, how),
+            404 if problem.code == "not_observed_yet" => {
+                vec!["`aipress tenant inventory NAME --refresh` looks now.".to_owned()]
+            }
             404 => {
                 let meant = tokio::time::timeout(PATIENCE, meant(problem, data, how)).await;
                 meant.ok().flatten().into_iter().collect()
