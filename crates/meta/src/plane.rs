@@ -17,9 +17,11 @@ use aipress_store::Store;
 use aipress_types::OperationId;
 use aipress_types::Secret;
 use aipress_types::TenantUid;
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 
+use crate::app::shard::Heard;
 use crate::app::transfer::look::Looks;
 use crate::app::transfer::spool::Spool;
 use crate::config::Federation;
@@ -47,6 +49,7 @@ const END_BACKOFF: Backoff =
 pub(crate) struct Plane {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    started: OffsetDateTime,
     pub(crate) sealer: Sealer,
     pub(crate) sites: SiteUrls,
     pub(crate) federation: Federation,
@@ -109,6 +112,7 @@ impl Plane {
         Self {
             operation_feeds: OperationFeeds::new(parts.store.clone()),
             store: parts.store,
+            started: parts.clock.now(),
             clock: parts.clock,
             sealer: parts.sealer,
             sites: parts.sites,
@@ -132,5 +136,9 @@ impl Plane {
             touches: Arc::new(Semaphore::new(1)),
             lifecycle: parts.lifecycle,
         }
+    }
+    /// How to judge the age of what shards said.
+    pub(crate) fn heard(&self) -> Heard {
+        Heard { now: self.clock.now(), since: self.started }
     }
 }

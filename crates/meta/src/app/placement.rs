@@ -20,13 +20,13 @@ pub(crate) async fn choose(
     name: &TenantName,
     spec: &TenantSpec,
 ) -> Result<ShardId, ApiError> {
-    let now = change.now;
+    let heard = change.plane.heard();
     let facts: Vec<ShardFacts> = change
         .txn
         .shard_facts()
         .await?
         .into_iter()
-        .map(|standing| believed(standing, now).facts)
+        .map(|standing| believed(standing, heard).facts)
         .collect();
     let request = PlacementRequest {
         tenant_id: name.as_str(),

@@ -22,30 +22,36 @@ use crate::problem::ApiError;
 /// every 5 s.
 pub(crate) const SILENT_AFTER: Duration = Duration::seconds(15);
 
-/// What to believe of a shard that said `health` at `reported_at`.
-pub(crate) fn believed_health(
-    health: ShardHealth,
-    reported_at: Option<OffsetDateTime>,
-    now: OffsetDateTime,
-) -> ShardHealth {
-    match reported_at {
-        Some(at) if now - at <= SILENT_AFTER => health,
-        _ => ShardHealth::Unknown,
+/// When reports are looked at, and since when somebody was there to hear them: that this control
+/// plane was away says nothing about a shard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) now: OffsetDateTime,
+    pub(crate) since: OffsetDateTime,
+}
+
+impl Heard {
+    /// What to believe of a shard that said `health` at `reported_at`.
+    fn believe(self, health: ShardHealth, reported_at: Option<OffsetDateTime>) -> ShardHealth {
+        match reported_at {
+            Some(at) if self.now - at.max(self.since) <= SILENT_AFTER => health,
+            _ => ShardHealth::Unknown,
+        }
     }
 }
 
 /// A standing whose health is what to believe of it.
-pub(crate) fn believed(mut standing: ShardStanding, now: OffsetDateTime) -> ShardStanding {
-    standing.facts.health = believed_health(standing.facts.health, standing.reported_at, now);
+pub(crate) fn believed(mut standing: ShardStanding, heard: Heard) -> ShardStanding {
+    standing.facts.health = heard.believe(standing.facts.health, standing.reported_at);
     standing
 }
 
 /// A shard on the wire.
-pub(crate) fn view(shard: &ShardRecord, now: OffsetDateTime) -> ShardView {
-    let health = believed_health(shard.health, shard.reported_at, now);
+pub(crate) fn view(shard: &ShardRecord, heard: Heard) -> ShardView {
+    let health = heard.believe(shard.health, shard.reported_at);
     let message = match (health, shard.health, shard.reported_at) {
         (ShardHealth::Unknown, said, Some(at)) if said != ShardHealth::Unknown => {
-            Some(format!("no report for {} s", (now - at).whole_seconds()))
+            Some(format!("no report for {} s", (heard.now - at).whole_seconds()))
         }
         _ => shard.message.clone(),
     };
@@ -88,7 +94,7 @@ pub(crate) async fn set_schedulability(
     change.note_shard(&scope.origin, id, note).await?;
     let answer = Answer {
         status: 200,
-        body: serde_json::to_value(view(&after, now))
+        body: serde_json::to_value(view(&after, scope.plane.heard()))
             .map_err(|error| ApiError::internal("encode shard", &error))?,
         shown_once: None,
         tenant: None,
@@ -105,10 +111,16 @@ mod tests {
     #[test]
     fn a_silent_shard_is_unknown() {
         let at = OffsetDateTime::UNIX_EPOCH;
-        let believe =
-            |s| believed_health(ShardHealth::Healthy, Some(at), at + Duration::seconds(s));
-        assert_eq!(believe(15), ShardHealth::Healthy);
-        assert_eq!(believe(16), ShardHealth::Unknown);
-        assert_eq!(believed_health(ShardHealth::Healthy, None, at), ShardHealth::Unknown);
+        let heard = |now, since| Heard {
+            now: at + Duration::seconds(now),
+            since: at + Duration::seconds(since),
+        };
+        let believe = |heard: Heard| heard.believe(ShardHealth::Healthy, Some(at));
+        assert_eq!(believe(heard(15, 0)), ShardHealth::Healthy);
+        assert_eq!(believe(heard(16, 0)), ShardHealth::Unknown);
+        // Nobody was there to hear it.
+        assert_eq!(believe(heard(3_615, 3_600)), ShardHealth::Healthy);
+        assert_eq!(believe(heard(3_616, 3_600)), ShardHealth::Unknown);
+        assert_eq!(heard(0, 0).believe(ShardHealth::Healthy, None), ShardHealth::Unknown);
     }
 }

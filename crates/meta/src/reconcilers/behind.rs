@@ -16,13 +16,12 @@ const BATCH: u32 = 1_000;
 
 /// One run.
 pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
-    let now = plane.clock.now();
     let silent: BTreeSet<ShardId> = plane
         .store
         .shard_facts()
         .await?
         .into_iter()
-        .map(|standing| believed(standing, now).facts)
+        .map(|standing| believed(standing, plane.heard()).facts)
         .filter(|facts| facts.health == ShardHealth::Unknown)
         .map(|facts| facts.id)
         .collect();

@@ -22,7 +22,7 @@ pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
     let now = plane.clock.now();
     let mut current = serde_json::Map::new();
     for standing in plane.store.shard_facts().await? {
-        let facts = believed(standing, now).facts;
+        let facts = believed(standing, plane.heard()).facts;
         current.insert(facts.id.to_string(), Value::from(facts.health.as_str()));
     }
     let told = plane.store.setting_fetch(SETTING).await?.unwrap_or(Value::Null);

@@ -8,6 +8,7 @@ use aipress_api::internal::ShardReport;
 use aipress_flow::Backoff;
 use aipress_types::DesiredState;
 use aipress_types::ObservedPhase;
+use aipress_types::ShardHealth;
 use aipress_types::TenantObserved;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +24,20 @@ const GATHER: Duration = Duration::from_millis(20);
 /// After a failed report.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(50), max: Duration::from_secs(5) };
 
-/// Reports until `stop`. The first report, and the first after a failure, carries every tenant:
-/// meta may have been restored from an older state meanwhile.
+/// Reports until `stop`, from the first look at the servers on: until then what meta knows from
+/// before is better. The first report, and the first after a failure, carries every tenant: meta
+/// may have been restored from an older state meanwhile.
 pub(crate) async fn run(plane: Arc<Plane>, meta: Meta, stop: CancellationToken) {
+    let looked = async {
+        while plane.health.load().health == ShardHealth::Unknown {
+            plane.tenants.observed.notified().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => return,
+        // One that looks for longer than this tells that it lives.
+        _ = tokio::time::timeout(INTERVAL, looked) => {}
+    }
     let mut failures = 0;
     let mut everything = true;
     loop {

@@ -22,9 +22,15 @@ const TRIM_LOOKS: u32 = 60;
 pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
     let mut looks = 0;
     loop {
-        let seen = look(&plane).await;
-        let before = plane.health.swap(Arc::new(seen.clone()));
-        if before.health != seen.health {
+        let before = plane.health.load_full();
+        let mut seen = look(&plane).await;
+        if is_worse(seen.health, before.health) && !stop.is_cancelled() {
+            // A busy machine misses one look; a server that is away misses two.
+            tokio::time::sleep(INTERVAL).await;
+            seen = look(&plane).await;
+        }
+        plane.health.store(Arc::new(seen.clone()));
+        if *before != seen {
             tracing::info!(
                 before = before.health.as_str(),
                 now = seen.health.as_str(),
@@ -53,6 +59,17 @@ pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
     }
 }
 
+/// Whether servers that answered a moment ago are said not to.
+fn is_worse(now: ShardHealth, before: ShardHealth) -> bool {
+    match before {
+        ShardHealth::Healthy => now != ShardHealth::Healthy,
+        ShardHealth::Degraded => now == ShardHealth::Unhealthy,
+        ShardHealth::Unhealthy | ShardHealth::Unknown => false,
+    }
+}
+
+/// One look. The shard's health is that of the servers which its sites share; the trouble of one
+/// site's own php-fpm is in the message, and keeps no other site from being made.
 pub(crate) async fn look(plane: &Plane) -> Health {
     let drivers = &plane.drivers;
     let (database, cache, php) =
@@ -66,11 +83,7 @@ pub(crate) async fn look(plane: &Plane) -> Health {
         health = ShardHealth::Unhealthy;
         complaints.push(error.to_string());
     }
-    let own_masters = own_masters(plane).await;
-    if health == ShardHealth::Healthy && !own_masters.is_empty() {
-        health = ShardHealth::Degraded;
-    }
-    complaints.extend(own_masters);
+    complaints.extend(own_masters(plane).await);
     Health { health, message: (!complaints.is_empty()).then(|| complaints.join("; ")) }
 }
 

@@ -23,14 +23,14 @@ use crate::problem::ApiError;
     responses((status = 200, description = "It works", body = HealthView))
 )]
 pub(crate) async fn show(State(plane): State<Arc<Plane>>) -> Result<Response, ApiError> {
-    let now = plane.clock.now();
+    let heard = plane.heard();
     let standings = plane.store.shard_facts().await.map_err(|error| {
         tracing::warn!(%error, "health: the registry can't be read");
         ApiError::new(&codes::REGISTRY_UNAVAILABLE, "the registry can't be read right now")
     })?;
     let healthy = standings
         .into_iter()
-        .filter(|standing| believed(standing.clone(), now).facts.health == ShardHealth::Healthy)
+        .filter(|standing| believed(standing.clone(), heard).facts.health == ShardHealth::Healthy)
         .count();
     reply::ok(&HealthView {
         status: "ok".to_owned(),

@@ -42,13 +42,13 @@ pub(crate) async fn show(
         let labels = WordLabels { state: state.as_str().to_owned() };
         metrics.tenants.get_or_create(&labels).set(gauge(count));
     }
-    let now = plane.clock.now();
+    let heard = plane.heard();
     let healths: Vec<ShardHealth> = plane
         .store
         .shard_facts()
         .await?
         .into_iter()
-        .map(|standing| believed(standing, now).facts.health)
+        .map(|standing| believed(standing, heard).facts.health)
         .collect();
     for health in
         [ShardHealth::Healthy, ShardHealth::Degraded, ShardHealth::Unhealthy, ShardHealth::Unknown]

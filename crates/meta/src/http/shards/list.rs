@@ -52,7 +52,7 @@ pub(crate) async fn list(
     let region = params.one("region")?;
     let health = params.all("health", word::<ShardHealth>)?;
     let open = params.all("schedulability", word::<ShardSchedulability>)?;
-    let now = plane.clock.now();
+    let heard = plane.heard();
     // A federation has a thousand shards: one read, cut here.
     let mut records = plane.store.shard_list().await?;
     records.sort_by_key(|record| record.id);
@@ -60,7 +60,7 @@ pub(crate) async fn list(
         .iter()
         .filter(|record| after.is_none_or(|after| record.id > after))
         .filter(|record| region.is_none_or(|region| record.region == region))
-        .map(|record| (record.id, shard::view(record, now)))
+        .map(|record| (record.id, shard::view(record, heard)))
         .filter(|(_, view)| health.is_empty() || health.contains(&view.health))
         .filter(|(_, view)| open.is_empty() || open.contains(&view.schedulability))
         .peekable();

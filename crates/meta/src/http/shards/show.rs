@@ -37,5 +37,5 @@ pub(crate) async fn show(
         Err(_) => None,
     };
     let found = found.ok_or_else(|| ApiError::not_found("shard", &id))?;
-    reply::ok(&shard::view(&found, plane.clock.now()))
+    reply::ok(&shard::view(&found, plane.heard()))
 }
