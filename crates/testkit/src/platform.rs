@@ -108,15 +108,7 @@ impl Platform {
         fs::hard_link(&options.binary, &binary)
             .or_else(|_| fs::copy(&options.binary, &binary).map(drop))
             .expect("the binary");
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-        Self {
-            folder,
-            address: free.expect("a free port"),
-            uid_base,
-            user,
-            options,
-            _in_use: in_use,
-        }
+        Self { folder, address: free_port(pid), uid_base, user, options, _in_use: in_use }
     }
 
     /// Starts a platform and waits until all of it is up.
@@ -364,7 +356,7 @@ impl Platform {
     /// # Panics
     /// With what has none.
     pub async fn has_clean_inventory(&self) {
-        wait_until(Duration::from_secs(20), "a clean inventory", async || {
+        wait_until(Duration::from_secs(60), "a clean inventory", async || {
             let told = self.cli(&["doctor", "--inventory"]).await;
             if told.code == 0 {
                 return Ok(());
@@ -387,6 +379,23 @@ impl Platform {
     pub async fn down(&self) {
         self.cli(&["down"]).await.good();
         assert_eq!(self.processes(), [], "processes are left after down");
+    }
+}
+
+/// An address that nobody listens at: below the ports that the kernel gives to connections, any of
+/// which could take it before the platform does. Processes begin at different ones.
+fn free_port(seed: u32) -> SocketAddr {
+    const PORTS: std::ops::Range<u32> = 12_000..32_000;
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let many = PORTS.end - PORTS.start;
+    loop {
+        let step = LAST.fetch_add(1, Ordering::Relaxed);
+        assert!(step < many, "no port is free");
+        let port = PORTS.start + (seed.wrapping_mul(97) + step) % many;
+        let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
     }
 }
 

@@ -144,7 +144,7 @@ async fn an_upgrade_that_breaks_the_site_is_taken_back_and_told() {
 }
 
 async fn died(platform: &Platform, point: &str) {
-    wait_until(Duration::from_secs(30), &format!("{point} is reached"), async || {
+    wait_until(Duration::from_secs(60), &format!("{point} is reached"), async || {
         if platform.is_armed(point) { Err("it was not".to_owned()) } else { Ok(()) }
     })
     .await;

@@ -104,7 +104,7 @@ async fn php_is_as_asked(platform: &Platform, wishes: &str, write: &impl Fn(&str
     own_like(&file, folder.parent().unwrap());
     let told = async || platform.visitor("bakery").get("/?tell=1").await.with_status(200).text();
     // PHP looks for changed files every 2 s.
-    wait_until(Duration::from_secs(20), "PHP as the platform has it", async || {
+    wait_until(Duration::from_secs(60), "PHP as the platform has it", async || {
         let said = told().await;
         if said == "256M 100M 0  -" { Ok(()) } else { Err(said) }
     })

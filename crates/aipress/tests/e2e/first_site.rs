@@ -70,7 +70,7 @@ async fn down_leaves_no_process_and_up_brings_the_same_sites_back(platform: &Pla
 async fn a_killed_supervisor_leaves_sites_served_and_up_takes_over(platform: &Platform) {
     let status = platform.cli(&["status", "-o", "json"]).await.good().json();
     end_process(i32::try_from(status["pid"].as_i64().unwrap()).unwrap());
-    wait_until(Duration::from_secs(10), "the supervisor is gone", async || {
+    wait_until(Duration::from_secs(60), "the supervisor is gone", async || {
         if platform.cli(&["status"]).await.code == 1 { Ok(()) } else { Err("it answers".into()) }
     })
     .await;

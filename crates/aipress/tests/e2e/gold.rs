@@ -78,7 +78,7 @@ async fn the_tier_goes_up_and_down_under_requests(platform: &Platform) {
     // Before, while and after each change there are some.
     let some_more = async || {
         let wanted = count.load(Ordering::Relaxed) + 3;
-        wait_until(Duration::from_secs(30), "the visitor goes on", async || {
+        wait_until(Duration::from_secs(60), "the visitor goes on", async || {
             let now = count.load(Ordering::Relaxed);
             if now >= wanted { Ok(()) } else { Err(format!("{now} of {wanted}")) }
         })

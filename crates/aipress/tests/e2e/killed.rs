@@ -23,7 +23,7 @@ fn points(role: &str, steps: &[&str]) -> Vec<String> {
 
 /// The role died at the point: its file is gone.
 async fn died(platform: &Platform, point: &str) {
-    wait_until(Duration::from_secs(20), &format!("{point} is reached"), async || {
+    wait_until(Duration::from_secs(60), &format!("{point} is reached"), async || {
         if platform.is_armed(point) { Err("it was not".to_owned()) } else { Ok(()) }
     })
     .await;
@@ -31,7 +31,7 @@ async fn died(platform: &Platform, point: &str) {
 
 /// The site answers with its title.
 async fn is_served(platform: &Platform, name: &str) {
-    wait_until(Duration::from_secs(20), &format!("{name} is served"), async || {
+    wait_until(Duration::from_secs(60), &format!("{name} is served"), async || {
         let page = platform.visitor(name).get("/").await;
         let title = page.title();
         if title == format!("Title of {name}") {
@@ -73,7 +73,7 @@ async fn an_acknowledged_create_ends_whole_and_once_wherever_meta_is_killed() {
         let headers = [("content-type", "application/json"), ("idempotency-key", name.as_str())];
         platform.kill_at(point);
         // Not acknowledged, it is sent again under its key until it is.
-        let uid = wait_until(Duration::from_secs(20), &format!("{name} is accepted"), async || {
+        let uid = wait_until(Duration::from_secs(60), &format!("{name} is accepted"), async || {
             let answer = platform.api().send("POST", "/v1/tenants", &headers, body.clone()).await;
             let answer = answer.map_err(|error| error.to_string())?;
             if answer.status == 202 {

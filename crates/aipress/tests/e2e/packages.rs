@@ -219,7 +219,7 @@ fn document(plugins: &str) -> String {
 /// Waits until the home page shows that version of the plugin: PHP looks for changed files every
 /// 2 s.
 async fn shows(platform: &Platform, wanted: &str) {
-    wait_until(Duration::from_secs(20), wanted, async || {
+    wait_until(Duration::from_secs(60), wanted, async || {
         let is = seen(platform).await;
         if is == wanted { Ok(()) } else { Err(format!("`{is}`")) }
     })

@@ -19,7 +19,7 @@ async fn held_up(platform: &Platform) -> Child {
     let mut command = platform.command();
     let child = command.args(["up", "--no-hello"]).spawn().unwrap();
     let pid = child.id().to_string();
-    wait_until(Duration::from_secs(30), "the lock is taken", async || {
+    wait_until(Duration::from_secs(60), "the lock is taken", async || {
         let text = std::fs::read_to_string(platform.path("run/supervisor.lock"));
         if text.as_deref().unwrap_or_default().trim() == pid { Ok(()) } else { Err(pid.clone()) }
     })

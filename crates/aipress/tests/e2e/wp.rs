@@ -162,7 +162,7 @@ async fn what_runs_ends_with_its_caller(platform: &Platform) {
     assert!(!is_root || most.split_whitespace().nth(2) == Some("96"), "{most}");
     caller.kill().unwrap();
     caller.wait().unwrap();
-    wait_until(Duration::from_secs(20), "the end of the command", async || {
+    wait_until(Duration::from_secs(60), "the end of the command", async || {
         let left = running();
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     })
