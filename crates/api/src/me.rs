@@ -27,4 +27,7 @@ pub struct MeView {
         skip_serializing_if = "Option::is_none"
     )]
     pub token_expires_at: Option<OffsetDateTime>,
+    /// PHP that sites run on here, such as `8.2`; absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub php_version: Option<String>,
 }

@@ -6,7 +6,9 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use rawzip::CompressionMethod;
 use rawzip::ZipArchiveWriter;
+use rawzip::ZipFileBuilder;
 use rawzip::path::EntryPath;
+use rawzip::time::UtcDateTime;
 
 /// An archive that is being made. Whatever it is given it takes, however hostile.
 #[derive(Debug)]
@@ -59,17 +61,31 @@ impl ZipBuilder {
         self.entry(path.as_bytes(), contents, 0o100_644, false)
     }
 
+    /// Adds a file that was changed so many seconds after 1970 UTC.
+    #[must_use]
+    pub fn file_of(self, path: &str, contents: &[u8], mtime: i64) -> Self {
+        self.any(path.as_bytes(), contents, |entry| {
+            entry.unix_permissions(0o100_644).last_modified(UtcDateTime::from_unix(mtime))
+        })
+    }
+
     /// Adds an entry of any path and mode.
     #[must_use]
-    pub fn entry(mut self, path: &[u8], contents: &[u8], mode: u32, encrypted: bool) -> Self {
-        let (mut entry, config) = sure(
-            self.zip
-                .new_file(EntryPath::verbatim(path.to_vec()))
-                .compression_method(CompressionMethod::DEFLATE)
-                .unix_permissions(mode)
-                .encrypted(encrypted)
-                .start(),
-        );
+    pub fn entry(self, path: &[u8], contents: &[u8], mode: u32, encrypted: bool) -> Self {
+        self.any(path, contents, |entry| entry.unix_permissions(mode).encrypted(encrypted))
+    }
+
+    fn any(
+        mut self,
+        path: &[u8],
+        contents: &[u8],
+        with: impl for<'a, 'b> FnOnce(
+            ZipFileBuilder<'a, 'b, Vec<u8>>,
+        ) -> ZipFileBuilder<'a, 'b, Vec<u8>>,
+    ) -> Self {
+        let entry = self.zip.new_file(EntryPath::verbatim(path.to_vec()));
+        let entry = entry.compression_method(CompressionMethod::DEFLATE);
+        let (mut entry, config) = sure(with(entry).start());
         let encoder = DeflateEncoder::new(&mut entry, Compression::default());
         let mut writer = config.wrap(encoder);
         sure(writer.write_all(contents));

@@ -12,6 +12,7 @@ mod locked;
 mod login;
 mod logs;
 mod packages;
+mod patience;
 mod progress;
 mod show;
 mod wp;

@@ -1,5 +1,6 @@
 //! A site leaves in one file and comes back as it was; whatever fails on the way leaves nothing.
 
+mod broken;
 mod rows;
 
 use std::path::Path;
@@ -64,6 +65,16 @@ async fn leave(platform: &Platform, name: &str, file: &str, bytes: &[u8]) {
     };
     std::os::unix::fs::chown(path.parent().unwrap(), Some(uid), Some(gid)).unwrap();
     std::os::unix::fs::chown(&path, Some(uid), Some(gid)).unwrap();
+}
+
+/// Bytes that don't shrink.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let next = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    });
+    next.take(length).collect()
 }
 
 /// A menu, a widget, and options whose values PHP serialized, with the site's address in them.
@@ -269,12 +280,7 @@ const PIECE: u64 = 16 * 1024 * 1024;
 async fn an_upload_outlives_meta_and_leaves_nothing_when_its_sender_dies() {
     let platform = one_shard().await;
     platform.create("bakery").await;
-    let mut state = 7_u64;
-    let noise = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 56) as u8
-    });
-    let noise: Vec<u8> = noise.take(40_000_000).collect();
+    let noise = noise(40_000_000);
     leave(&platform, "bakery", "film.bin", &noise).await;
     let archive = platform.home().join("bakery.aip");
     platform.cli(&["tenant", "export", "bakery", "--file", archive.to_str().unwrap()]).await.good();

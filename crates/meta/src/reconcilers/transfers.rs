@@ -1,5 +1,6 @@
 //! Follows exports to their end, and imports to a site that is there or to nothing at all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,11 +23,14 @@ use aipress_types::ObservedPhase;
 use aipress_types::StepState;
 use aipress_types::TenantState;
 use http::Method;
+use time::OffsetDateTime;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::app::operation;
 use crate::app::tenant;
 use crate::app::transfer::export;
+use crate::app::transfer::import;
 use crate::change::Change;
 use crate::change::Note;
 use crate::change::Origin;
@@ -43,12 +47,16 @@ const IDLE: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(600);
 /// A shard only looks into its own memory.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a shard may be away from an export: to be started again takes seconds, to be mended by
+/// somebody some minutes. Nobody waits for longer.
+const AWAY: time::Duration = time::Duration::minutes(15);
 /// The one step of an export that the shard does.
 const WRITE: &str = "write";
 
 /// Looks until the plane drains.
 pub(super) async fn run(plane: Arc<Plane>) {
     let mut swept = None;
+    let mut away = Away::default();
     loop {
         if swept.is_none_or(|at: Instant| at.elapsed() > SWEEP) {
             swept = Some(Instant::now());
@@ -56,7 +64,7 @@ pub(super) async fn run(plane: Arc<Plane>) {
                 tracing::warn!(%error, "old exports and imports can't be forgotten yet");
             }
         }
-        let busy = match look(&plane).await {
+        let busy = match look(&plane, &mut away).await {
             Ok(busy) => busy,
             Err(error) => {
                 tracing::warn!(%error, "exports and imports can't be followed; trying again");
@@ -71,10 +79,23 @@ pub(super) async fn run(plane: Arc<Plane>) {
     }
 }
 
-async fn look(plane: &Plane) -> Result<bool, StoreError> {
+/// Exports whose shards can't be asked, since when. Kept in memory: after a restart they have as
+/// long again.
+#[derive(Default)]
+struct Away(HashMap<Uuid, OffsetDateTime>);
+
+impl Away {
+    /// Whether that of this export is away for too long.
+    fn for_too_long(&mut self, export: Uuid, now: OffsetDateTime) -> bool {
+        now - *self.0.entry(export).or_insert(now) > AWAY
+    }
+}
+
+async fn look(plane: &Plane, away: &mut Away) -> Result<bool, StoreError> {
     let running = plane.store.exports_running().await?;
+    away.0.retain(|id, _| running.iter().any(|export| export.id == *id));
     for export in &running {
-        follow_export(plane, export.clone()).await?;
+        follow_export(plane, export.clone(), away).await?;
     }
     let mut busy = !running.is_empty();
     for state in [ImportState::Building, ImportState::Removing] {
@@ -87,7 +108,11 @@ async fn look(plane: &Plane) -> Result<bool, StoreError> {
 }
 
 /// Asks the shard how the export is, which begins it where it is not known there.
-async fn follow_export(plane: &Plane, mut export: ExportRecord) -> Result<(), StoreError> {
+async fn follow_export(
+    plane: &Plane,
+    mut export: ExportRecord,
+    away: &mut Away,
+) -> Result<(), StoreError> {
     let tenant = plane.store.tenant_fetch(&TenantRef::Uid(export.tenant)).await?;
     let shard = plane.store.shard_fetch(export.shard).await?;
     let open = tenant.filter(|site| site.state != TenantState::Erased);
@@ -99,16 +124,21 @@ async fn follow_export(plane: &Plane, mut export: ExportRecord) -> Result<(), St
     let asked = shard_call::ask(plane, &shard.address, Method::PUT, &path, &begin, TIMEOUT).await;
     let status: ExportStatus = match asked {
         Ok(status) => status,
+        Err(error) if may_pass(&error) => {
+            if !away.for_too_long(export.id, plane.clock.now()) {
+                tracing::debug!(export = %export.id, %error, "shard can't be asked for an export");
+                return Ok(());
+            }
+            let minutes = AWAY.whole_minutes();
+            failed(&format!("its shard could not be asked for {minutes} minutes: {error}"))
+        }
         Err(ShardCallError::Refused { status, detail }) if detail.trim().is_empty() => {
             failed(&format!("its shard refused it with status {status}, and gave no reason"))
         }
         Err(ShardCallError::Refused { detail, .. }) => failed(&detail),
-        // It is asked again; one that stays away is the same as slow.
-        Err(error) => {
-            tracing::debug!(export = %export.id, %error, "shard can't be asked for an export");
-            return Ok(());
-        }
+        Err(error) => failed(&format!("its shard can't be asked: {error}")),
     };
+    away.0.remove(&export.id);
     if status.phase != ExportPhase::Running {
         return end_export(plane, export, status).await;
     }
@@ -121,6 +151,15 @@ async fn follow_export(plane: &Plane, mut export: ExportRecord) -> Result<(), St
     change.txn.export_put(&export).await?;
     step(&mut change, &export, StepState::Running, Some(progress(&status))).await?;
     change.commit().await
+}
+
+/// Whether asking again may help: the shard is away, starts, or has no room at the moment to begin.
+fn may_pass(error: &ShardCallError) -> bool {
+    match error {
+        ShardCallError::Transport(_) => true,
+        ShardCallError::Refused { status, .. } => matches!(status, 429 | 502 | 503 | 504),
+        ShardCallError::Request(_) | ShardCallError::Encode(_) => false,
+    }
 }
 
 fn failed(message: &str) -> ExportStatus {
@@ -289,6 +328,9 @@ async fn give_up_archive(plane: &Plane, import: &ImportRecord) -> Result<(), Sto
 
 /// Forgets what is over, and uploads that did not go on.
 async fn sweep(plane: &Plane) -> Result<(), StoreError> {
+    for id in plane.spool.written() {
+        import::put_off(plane, id).await?;
+    }
     let mut change = Change::begin(plane).await?;
     let now = change.now;
     let forgotten = change.txn.transfers_sweep(now).await?;

@@ -57,6 +57,8 @@ pub(super) enum Behaviour {
     Fail(String),
     /// Refuses pushes.
     Refuse,
+    /// Has no room for an export, and says nothing more.
+    Full,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ struct Told {
     asked: Vec<LogsAsked>,
     commands: Vec<WpCommand>,
     pushes: u32,
+    exports_asked: u32,
 }
 
 /// A shard. Cheap to clone.
@@ -92,6 +95,7 @@ impl FakeShard {
             asked: Vec::new(),
             commands: Vec::new(),
             pushes: 0,
+            exports_asked: 0,
         };
         let shard = Self {
             id: ShardId::from_number(number).unwrap(),
@@ -157,6 +161,11 @@ impl FakeShard {
 
     pub(super) fn pushes(&self) -> u32 {
         self.told().pushes
+    }
+
+    /// How often it was asked how an export is.
+    pub(super) fn exports_asked(&self) -> u32 {
+        self.told().exports_asked
     }
 
     /// Waits for an intent of `name` of at least this generation.
@@ -259,7 +268,7 @@ async fn take_intent(
         told.behaviour.clone()
     };
     let report = match behaviour {
-        Behaviour::Hold | Behaviour::Refuse => return StatusCode::ACCEPTED,
+        Behaviour::Hold | Behaviour::Refuse | Behaviour::Full => return StatusCode::ACCEPTED,
         Behaviour::Converge => observed(&intent, ObservedPhase::Converged, None),
         Behaviour::Fail(why) => observed(&intent, ObservedPhase::Failed, Some(&why)),
     };
@@ -285,10 +294,13 @@ async fn take_login_token(
 
 /// Begins, and gets nowhere.
 async fn begin_export(State(shard): State<FakeShard>) -> Result<Json<ExportStatus>, StatusCode> {
-    if shard.told().behaviour == Behaviour::Refuse {
-        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    let mut told = shard.told();
+    told.exports_asked += 1;
+    match told.behaviour {
+        Behaviour::Refuse => Err(StatusCode::SERVICE_UNAVAILABLE),
+        Behaviour::Full => Err(StatusCode::INSUFFICIENT_STORAGE),
+        _ => Ok(Json(ExportStatus::default())),
     }
-    Ok(Json(ExportStatus::default()))
 }
 
 async fn plan_command(

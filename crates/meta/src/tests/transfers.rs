@@ -18,6 +18,7 @@ use tokio::net::UnixStream;
 
 use super::harness::Answer;
 use super::harness::Meta;
+use super::harness::START;
 use super::harness::role_request;
 use super::harness::send;
 use super::harness::until;
@@ -195,14 +196,91 @@ async fn a_failed_export_tells_its_reason() {
     let meta = Meta::start(1).await;
     meta.made("bakery").await;
     // This shard refuses without a word.
-    meta.shards[0].behave(Behaviour::Refuse);
+    meta.shards[0].behave(Behaviour::Full);
     let accepted = meta.post("/v1/tenants/bakery/exports", json!({})).await.is(202);
     let ended = meta.ended(accepted.at("/operation/id")).await;
     assert_eq!(ended.at("/state"), "failed");
-    assert!(ended.at("/error/detail").contains("status 503"), "{}", ended.text);
+    assert!(ended.at("/error/detail").contains("status 507"), "{}", ended.text);
     let id = accepted.at("/export/id");
     let export = meta.get(&format!("/v1/exports/{id}")).await.is(200);
-    assert!(export.at("/message").contains("status 503"), "{}", export.text);
+    assert!(export.at("/message").contains("status 507"), "{}", export.text);
     let data = meta.get(&format!("/v1/exports/{id}/data")).await;
-    assert!(data.status == 410 && data.text.contains("status 503"), "{}", data.text);
+    assert!(data.status == 410 && data.text.contains("status 507"), "{}", data.text);
+}
+
+#[tokio::test]
+async fn an_export_waits_for_its_shard_but_not_for_ever() {
+    let meta = Meta::start(1).await;
+    meta.made("bakery").await;
+    let shard = &meta.shards[0];
+    shard.behave(Behaviour::Refuse);
+    let accepted = meta.post("/v1/tenants/bakery/exports", json!({})).await.is(202);
+    let id = accepted.at("/export/id");
+    let export = async || meta.get(&format!("/v1/exports/{id}")).await.is(200);
+    let asked = async |times: u32| {
+        let from = shard.exports_asked();
+        until("questions", || async { (shard.exports_asked() >= from + times).then_some(()) })
+            .await;
+    };
+    asked(3).await;
+    assert_eq!(export().await.at("/state"), "running");
+    // It answers again: what was before does not count.
+    meta.clock.set(START + time::Duration::minutes(10));
+    shard.behave(Behaviour::Hold);
+    asked(2).await;
+    shard.behave(Behaviour::Refuse);
+    asked(2).await;
+    meta.clock.set(START + time::Duration::minutes(20));
+    asked(3).await;
+    assert_eq!(export().await.at("/state"), "running");
+    meta.clock.set(START + time::Duration::minutes(30));
+    let ended = meta.ended(accepted.at("/operation/id")).await;
+    assert_eq!(ended.at("/state"), "failed");
+    let detail = ended.at("/error/detail");
+    assert!(detail.contains("15 minutes") && detail.contains("status 503"), "{detail}");
+}
+
+#[tokio::test]
+async fn uploads_that_were_left_lock_nobody_out() {
+    let meta = Meta::start(1).await;
+    let archive = archive();
+    let mut ids = Vec::new();
+    for index in 0..8 {
+        ids.push(announced(&meta, &format!("site-{index}")).await);
+    }
+    let ninth = async || meta.post("/v1/imports", json!({ "name": "ninth" })).await;
+    let refused = ninth().await;
+    refused.is_problem(409, "invalid_state");
+    assert!(refused.text.contains(&ids[3]) && refused.text.contains("site-3"), "{}", refused.text);
+
+    // Of those that paused for ten minutes the oldest makes room, not one that goes on.
+    meta.clock.set(START + time::Duration::minutes(9));
+    append(&meta, &ids[0], 0, &archive[..1_000]).await.is(204);
+    meta.clock.set(START + time::Duration::minutes(11));
+    let look = async |id: &str| meta.get(&format!("/v1/imports/{id}")).await.status;
+    let planned = meta.post("/v1/imports?dryRun=true", json!({ "name": "ninth" })).await;
+    assert!(planned.status < 300, "{}", planned.text);
+    for id in &ids {
+        assert_eq!(look(id).await, 200, "a plan removes nothing");
+    }
+    ninth().await.is(201);
+    assert_eq!(look(&ids[0]).await, 200);
+    let left: Vec<u16> = {
+        let mut left = Vec::new();
+        for id in &ids {
+            left.push(look(id).await);
+        }
+        left
+    };
+    assert_eq!(left.iter().filter(|status| **status == 404).count(), 1, "{left:?}");
+
+    // One that goes on is not removed with the hour, but has its day in all.
+    let ends = async || {
+        let view = meta.get(&format!("/v1/imports/{}", ids[0])).await.is(200);
+        view.at("/expiresAt").to_owned()
+    };
+    assert_eq!(ends().await, "2026-11-21T13:09:00Z");
+    meta.clock.set(START + time::Duration::minutes(23 * 60 + 30));
+    append(&meta, &ids[0], 1_000, &archive[1_000..2_000]).await.is(204);
+    assert_eq!(ends().await, "2026-11-22T12:00:00Z");
 }

@@ -1,7 +1,10 @@
 //! `aipress tenant export`: an archive of a site, as it is written; a broken connection goes on.
 
+mod writing;
+
 use std::io::IsTerminal;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,20 +14,21 @@ use aipress_api::ExportView;
 use aipress_api::client::ApiClient;
 use aipress_api::client::ApiError;
 use http_body_util::BodyExt;
-use sha2::Digest;
-use sha2::Sha256;
 use tempfile::NamedTempFile;
 
 use crate::args::TenantExport;
+use crate::cli::tenant::export::writing::Writing;
 use crate::cli::tenant::locked;
 use crate::cli::tenant::locked::Sink;
+use crate::cli::tenant::patience;
+use crate::cli::tenant::patience::Patience;
 use crate::cli::tenant::progress::Meter;
 use crate::cli::tenant::progress::size;
 use crate::exit::Failure;
 
-/// Times in a row that a connection may break without a byte in between.
-const BREAKS: u32 = 20;
-const AGAIN: Duration = Duration::from_millis(500);
+/// Longest wait for the next byte before the connection counts as broken: an export may wait for
+/// its turn, but a line that died without a word would be waited for for ever.
+const STALL: Duration = Duration::from_secs(120);
 /// Longest wait for the shard's last word after the last byte.
 const END: Duration = Duration::from_secs(30);
 
@@ -41,38 +45,56 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
         ));
     }
     let (out, place) = destination(args.file.as_deref())?;
-    let mut out = Sink::new(out, lock.as_ref())?;
-    let accepted = client.tenant_export(&args.tenant).await?;
-    let id = accepted.export.id.to_string();
-    let mut download = Download { at: 0, hash: Sha256::new(), etag: String::new() };
-    let mut meter = Meter::new("exported");
+    let named = match &args.file {
+        Some(path) => path.display().to_string(),
+        None => "standard output".to_owned(),
+    };
+    let writing = Writing::begin(Sink::new(out, lock.as_ref())?, named)?;
     let begun = Instant::now();
-    let arrived = download.run(client, &id, &mut out, &mut meter).await;
-    meter.end(download.at);
+    // Whoever gives up here drops `place`, and with it the half file.
+    let got = patience::interruptible(fetch(client, &args.tenant, writing)).await?;
+    if let Some(place) = place {
+        place.end()?;
+    }
+    for note in &got.export.notes {
+        eprintln!("note: {note}");
+    }
+    eprintln!(
+        "{} exported{}: {} in {:.1} s, SHA-256 {}{}",
+        got.export.tenant_name,
+        if lock.is_some() { " and encrypted" } else { "" },
+        size(got.bytes),
+        begun.elapsed().as_secs_f64(),
+        got.sha256,
+        if lock.is_some() { " (of what is in it)" } else { "" },
+    );
+    Ok(())
+}
+
+/// A whole archive that was written.
+struct Got {
+    export: ExportView,
+    bytes: u64,
+    sha256: String,
+}
+
+async fn fetch(client: &ApiClient, tenant: &str, writing: Writing) -> Result<Got, Failure> {
+    let accepted = client.tenant_export(tenant).await?;
+    let id = accepted.export.id.to_string();
+    let mut download = Download { at: 0, etag: String::new(), writing };
+    let mut meter = Meter::new("exported");
+    let arrived = download.run(client, &id, &mut meter).await;
+    let Download { at: bytes, writing, .. } = download;
+    meter.end(bytes);
     arrived?;
-    out.finish()?;
+    let sha256 = writing.end().await?;
     let export = ended(client, &id).await?;
-    let sha256 = hex::encode(download.hash.finalize());
     if export.sha256.as_deref() != Some(sha256.as_str()) {
         return Err(Failure::Failed(anyhow::anyhow!(
             "what arrived has the SHA-256 {sha256}, the archive another: export the site again"
         )));
     }
-    if let Some(place) = place {
-        place.end()?;
-    }
-    for note in &export.notes {
-        eprintln!("note: {note}");
-    }
-    eprintln!(
-        "{} exported{}: {} in {:.1} s, SHA-256 {sha256}{}",
-        export.tenant_name,
-        if lock.is_some() { " and encrypted" } else { "" },
-        size(download.at),
-        begun.elapsed().as_secs_f64(),
-        if lock.is_some() { " (of what is in it)" } else { "" },
-    );
-    Ok(())
+    Ok(Got { export, bytes, sha256 })
 }
 
 /// A file that gets its name once it is whole.
@@ -81,9 +103,15 @@ struct Place {
     path: PathBuf,
 }
 
+type Out = Box<dyn Write + Send>;
+
 /// Where it is written to.
-fn destination(path: Option<&Path>) -> Result<(Box<dyn Write>, Option<Place>), Failure> {
-    let Some(path) = path else { return Ok((Box::new(std::io::stdout().lock()), None)) };
+fn destination(path: Option<&Path>) -> Result<(Out, Option<Place>), Failure> {
+    let Some(path) = path else {
+        // Not as Rust's own standard output, which looks for ends of lines in it.
+        let out = std::io::stdout().as_fd().try_clone_to_owned()?;
+        return Ok((Box::new(std::fs::File::from(out)), None));
+    };
     let failed = |error| anyhow::anyhow!("{}: {error}", path.display());
     // A pipe or a device is written to; it is no file that another could replace.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
@@ -109,8 +137,8 @@ impl Place {
 
 struct Download {
     at: u64,
-    hash: Sha256,
     etag: String,
+    writing: Writing,
 }
 
 impl Download {
@@ -119,27 +147,27 @@ impl Download {
         &mut self,
         client: &ApiClient,
         id: &str,
-        out: &mut dyn Write,
         meter: &mut Meter,
     ) -> Result<(), Failure> {
-        let mut breaks = 0;
+        let mut patience = Patience::default();
         loop {
             let before = self.at;
-            match self.stream(client, id, out, meter).await {
+            match self.stream(client, id, meter).await {
                 Ok(()) => return Ok(()),
                 Err(Failure::Api(ApiError::Transport(_) | ApiError::Unexpected { .. })) => {}
                 // The shard is coming back, say.
                 Err(Failure::Api(ApiError::Problem(problem))) if problem.status >= 500 => {}
                 Err(other) => return Err(other),
             }
-            breaks = if self.at > before { 0 } else { breaks + 1 };
-            if breaks > BREAKS {
+            if self.at > before {
+                patience.renew();
+            }
+            if !patience.wait().await {
                 return Err(Failure::Failed(anyhow::anyhow!(
                     "the download breaks again and again; the archive is kept for 24 h: \
                      GET /v1/exports/{id}/data"
                 )));
             }
-            tokio::time::sleep(AGAIN).await;
         }
     }
 
@@ -147,7 +175,6 @@ impl Download {
         &mut self,
         client: &ApiClient,
         id: &str,
-        out: &mut dyn Write,
         meter: &mut Meter,
     ) -> Result<(), Failure> {
         let download = client.export_data(id, self.at).await?;
@@ -158,17 +185,16 @@ impl Download {
         }
         self.etag = download.etag;
         let mut body = download.body;
+        let broken =
+            |detail: String| ApiError::Unexpected { path: id.to_owned(), status: 200, detail };
         loop {
-            let Some(frame) = body.frame().await else { return Ok(()) };
-            let broken = |error: hyper::Error| ApiError::Unexpected {
-                path: id.to_owned(),
-                status: 200,
-                detail: error.to_string(),
+            let next = tokio::time::timeout(STALL, body.frame()).await;
+            let Some(frame) = next.map_err(|_| broken("nothing arrives".to_owned()))? else {
+                return Ok(());
             };
-            if let Ok(data) = frame.map_err(broken)?.into_data() {
-                out.write_all(&data)?;
-                self.hash.update(&data);
+            if let Ok(data) = frame.map_err(|error| broken(error.to_string()))?.into_data() {
                 self.at += data.len() as u64;
+                self.writing.give(data).await?;
                 meter.show(self.at, None);
             }
         }

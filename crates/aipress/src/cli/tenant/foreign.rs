@@ -2,6 +2,7 @@
 //! and bytes; nothing of it runs.
 
 mod config;
+mod php;
 mod tree;
 
 use std::fs::File;
@@ -30,9 +31,9 @@ use aipress_kit::clock::Clock;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
-use tempfile::NamedTempFile;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cli::tenant::foreign::php::Asked;
 use crate::cli::tenant::foreign::tree::Entry;
 use crate::cli::tenant::foreign::tree::Kind;
 use crate::cli::tenant::foreign::tree::Tree;
@@ -54,7 +55,7 @@ const HOST_FILES: &[(&str, &str)] = &[
 pub(super) struct Made {
     pub(super) report: Report,
     /// `None` when it was only looked at, or can't be imported.
-    pub(super) archive: Option<NamedTempFile>,
+    pub(super) archive: Option<File>,
 }
 
 /// Where a site's parts are in its tree.
@@ -65,13 +66,18 @@ struct Place {
     root: Option<Vec<u8>>,
 }
 
-/// Looks at a site, and makes an archive of it unless it is only looked at.
-pub(super) fn archive(
-    dump: &Path,
-    files: &Path,
-    prefix: Option<&str>,
-    check: bool,
-) -> Result<Made> {
+/// A site as its owner has it.
+pub(super) struct Source<'a> {
+    pub(super) dump: &'a Path,
+    pub(super) files: &'a Path,
+    /// Prefix of its tables, where somebody said it.
+    pub(super) prefix: Option<&'a str>,
+}
+
+/// Looks at a site, and makes an archive of it unless it is only looked at. `php` is that of the
+/// platform, where it is known.
+pub(super) fn archive(source: &Source<'_>, php: Option<&str>, check: bool) -> Result<Made> {
+    let Source { dump, files, prefix } = *source;
     let tree = Tree::open(files)?;
     let entries = tree.entries()?;
     let place = find(&entries, files)?;
@@ -115,9 +121,11 @@ pub(super) fn archive(
         .filter_map(|entry| Some((entry.path.strip_prefix(place.content.as_slice())?, entry)))
         .filter(|(below, _)| !below.is_empty() && !is_cache(below))
         .collect();
+    let mut asked = Asked::default();
     for (below, entry) in &content {
-        look_at(&mut look, &tree, below, entry);
+        look_at(&mut look, &mut asked, &tree, below, entry);
     }
+    asked.findings(php).into_iter().for_each(|found| look.add(found));
     let mut report = look.finish(told.as_deref());
     report.wordpress_version.clone_from(&version);
     if check || !report.is_fine() {
@@ -134,7 +142,7 @@ fn is_cache(below: &[u8]) -> bool {
 }
 
 /// Looks at one thing in `wp-content`.
-fn look_at(look: &mut Inspector, tree: &Tree, below: &[u8], entry: &Entry) {
+fn look_at(look: &mut Inspector, asked: &mut Asked, tree: &Tree, below: &[u8], entry: &Entry) {
     let parts: Vec<&[u8]> = below.split(|byte| *byte == b'/').collect();
     match entry.kind {
         Kind::File(size) => look.file(below, size),
@@ -144,21 +152,30 @@ fn look_at(look: &mut Inspector, tree: &Tree, below: &[u8], entry: &Entry) {
             return look.add(Finding::new(Level::Note, "left_out", message));
         }
     }
-    let [b"plugins", plugin, file] = parts.as_slice() else { return };
     let text = || tree.text(std::slice::from_ref(entry), &entry.path).unwrap_or_default();
-    if *file == b"composer.json" {
-        for name in config::missing_extensions(&text()) {
-            let plugin = shown(plugin);
-            let message = format!("plugin `{plugin}` asks for PHP's extension {name}, not here");
-            look.add(Finding::new(Level::Warning, "missing_extension", message));
+    match parts.as_slice() {
+        [kind @ (b"plugins" | b"themes"), name, b"composer.json"] => {
+            let (what, name) = (if *kind == b"themes" { "theme" } else { "plugin" }, shown(name));
+            for extension in config::missing_extensions(&text()) {
+                let message =
+                    format!("{what} `{name}` asks for PHP's extension {extension}, not here");
+                look.add(Finding::new(Level::Warning, "missing_extension", message));
+            }
         }
-    } else if file.ends_with(b".php")
-        && let Some(encoder) = config::encoder(&text())
-    {
-        let plugin = shown(plugin);
-        let message =
-            format!("plugin `{plugin}` is encoded by {encoder}, whose loader is not here");
-        look.add(Finding::new(Level::Warning, "encoded", message));
+        [b"themes", name, b"style.css"] => asked.theme(name, &text()),
+        [b"plugins", name] if name.ends_with(b".php") => asked.plugin(name, &text()),
+        [b"plugins", name, file] if file.ends_with(b".php") => {
+            let text = text();
+            asked.plugin(name, &text);
+            if let Some(encoder) = config::encoder(&text) {
+                let message = format!(
+                    "plugin `{}` is encoded by {encoder}, whose loader is not here",
+                    shown(name)
+                );
+                look.add(Finding::new(Level::Warning, "encoded", message));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -210,12 +227,7 @@ fn open(dump: &Path) -> Result<Box<dyn Read>> {
     })
 }
 
-fn write(
-    dump: &Path,
-    tree: &Tree,
-    content: &[(&[u8], &Entry)],
-    report: &Report,
-) -> Result<NamedTempFile> {
+fn write(dump: &Path, tree: &Tree, content: &[(&[u8], &Entry)], report: &Report) -> Result<File> {
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         platform_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -236,8 +248,9 @@ fn write(
         created_at: Clock::system().now().format(&Rfc3339)?,
         foreign: true,
     };
-    let file = NamedTempFile::with_suffix(".aip").context("a temporary file for the archive")?;
-    let mut archive = ArchiveWriter::new(file.reopen()?, THREADS, &manifest, 0)?;
+    // Without a name: whatever ends this process, nothing is left.
+    let file = tempfile::tempfile().context("a temporary file for the archive")?;
+    let mut archive = ArchiveWriter::new(file, THREADS, &manifest, 0)?;
     let mut splitter = Splitter::new(open(dump)?);
     let mut chunk = Vec::new();
     while let Some(statement) = splitter.next_statement()? {
@@ -264,7 +277,8 @@ fn write(
             _ => {}
         }
     }
-    archive.finish()?;
+    let mut file = archive.finish()?;
+    file.rewind()?;
     Ok(file)
 }
 

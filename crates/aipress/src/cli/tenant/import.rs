@@ -17,12 +17,16 @@ use bytes::Bytes;
 use sha2::Digest;
 use sha2::Sha256;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
 
 use crate::args::Output;
 use crate::args::TenantImport;
 use crate::cli::follow;
 use crate::cli::tenant::foreign;
+use crate::cli::tenant::foreign::Source;
 use crate::cli::tenant::locked;
+use crate::cli::tenant::patience;
+use crate::cli::tenant::patience::Patience;
 use crate::cli::tenant::progress::Meter;
 use crate::cli::tenant::progress::size;
 use crate::exit::Failure;
@@ -30,9 +34,6 @@ use crate::output;
 
 /// One piece, in bytes: a connection that breaks costs no more than this again.
 const PIECE: usize = 16 * 1024 * 1024;
-/// Times in a row that a piece may not get through.
-const BREAKS: u32 = 20;
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Imports the site.
 pub(super) async fn run(
@@ -44,12 +45,11 @@ pub(super) async fn run(
     // A foreign site becomes an archive on this machine first; what it says is shown at once.
     let made = match (&args.from_sql, &args.files) {
         (Some(dump), Some(files)) => {
-            let made = foreign::archive(
-                dump,
-                files,
-                args.prefix.as_deref(),
-                args.check || client.is_dry_run(),
-            )?;
+            // A look needs no platform: one that can't be reached leaves a gap in the report only.
+            let php = client.me().await.ok().and_then(|me| me.php_version);
+            let source = Source { dump, files, prefix: args.prefix.as_deref() };
+            let look_only = args.check || client.is_dry_run();
+            let made = foreign::archive(&source, php.as_deref(), look_only)?;
             show(&made.report, output)?;
             refuse(&made.report)?;
             if args.check {
@@ -65,8 +65,8 @@ pub(super) async fn run(
     };
     let (input, total): (Box<dyn Read + Send>, Option<u64>) = match (made, &args.archive) {
         (Some(file), _) => {
-            let total = file.as_file().metadata()?.len();
-            (Box::new(file.reopen()?), Some(total))
+            let total = file.metadata()?.len();
+            (Box::new(file), Some(total))
         }
         (None, Some(path)) if path == Path::new("-") => (Box::new(std::io::stdin()), None),
         (None, Some(path)) => {
@@ -83,7 +83,7 @@ pub(super) async fn run(
     }
     let import = client.import_create(&create).await?;
     let id = import.id.to_string();
-    let sent = upload(client, &id, input, total).await;
+    let sent = patience::interruptible(upload(client, &id, input, total)).await;
     let done = match sent {
         Ok(sha256) => finish(client, &id, &sha256, &args, output).await,
         Err(error) => Err(error),
@@ -146,7 +146,11 @@ async fn upload(
     total: Option<u64>,
 ) -> Result<String, Failure> {
     let (pieces, mut ready) = tokio::sync::mpsc::channel(1);
-    let reading = tokio::task::spawn_blocking(move || read_pieces(input, &pieces));
+    let (told, reading) = oneshot::channel();
+    // Not a task of the runtime, whose end would wait for an input that says nothing.
+    std::thread::Builder::new().name("import-read".to_owned()).spawn(move || {
+        let _ = told.send(read_pieces(input, &pieces));
+    })?;
     let mut meter = Meter::new("uploaded");
     let mut at = 0_u64;
     while let Some(piece) = ready.recv().await {
@@ -178,7 +182,7 @@ fn read_pieces(mut input: Box<dyn Read + Send>, pieces: &Sender<Bytes>) -> io::R
 
 async fn send(client: &ApiClient, id: &str, begin: u64, piece: Bytes) -> Result<(), Failure> {
     let (end, mut at) = (begin + piece.len() as u64, begin);
-    let mut breaks = 0;
+    let mut patience = Patience::default();
     while at < end {
         let from = usize::try_from(at - begin).unwrap_or(0);
         let rest = piece.slice(from.min(piece.len())..);
@@ -191,14 +195,15 @@ async fn send(client: &ApiClient, id: &str, begin: u64, piece: Bytes) -> Result<
             ApiError::Planned(_) => false,
             ApiError::Problem(problem) => matches!(problem.status, 400 | 408 | 409 | 500..),
         };
-        breaks += 1;
-        if !passing || breaks > BREAKS {
+        if !passing || !patience.wait().await {
             return Err(error.into());
         }
-        tokio::time::sleep(AGAIN).await;
         if let Ok(import) = client.import_fetch(id).await {
             if import.offset < begin || import.offset > end {
                 return Err(error.into());
+            }
+            if import.offset > at {
+                patience.renew();
             }
             at = import.offset;
         }

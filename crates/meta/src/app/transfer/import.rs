@@ -10,6 +10,7 @@ use aipress_archive::Level;
 use aipress_archive::Report;
 use aipress_store::ImportRecord;
 use aipress_store::ImportState;
+use aipress_store::StoreError;
 use aipress_types::AccountId;
 use aipress_types::FieldError;
 use aipress_types::TenantMetadata;
@@ -35,8 +36,14 @@ use crate::policy::Resource;
 use crate::policy::authorize;
 use crate::problem::ApiError;
 
-/// How long an upload is waited for.
+/// How long an upload is waited for, in all and for its next byte.
 const KEPT: Duration = Duration::hours(24);
+const PAUSE: Duration = Duration::hours(1);
+/// A pause after which an upload makes room for another of its account: who sends one is either
+/// busy with it, or gone.
+const PAUSE_IN_NEED: Duration = Duration::minutes(10);
+/// An end is put off by no less: not with every piece.
+const PUT_OFF: Duration = Duration::minutes(1);
 /// Findings that a refusal lists.
 const ERRORS_MAX: usize = 20;
 
@@ -68,13 +75,7 @@ pub(crate) async fn announce(scope: &Scope, body: ImportCreate) -> Result<Answer
     let (name, account, _) = checked(scope, &body.name, body.account, spec)?;
     let mut change = Change::begin(plane).await?;
     create::check_free(scope, &mut change, &name).await?;
-    let open = change.txn.imports_in(ImportState::Uploading).await?;
-    if open.iter().filter(|import| import.account == account).count() >= IMPORTS_MAX {
-        return Err(ApiError::new(
-            &codes::INVALID_STATE,
-            format!("{IMPORTS_MAX} imports of this account are under way: end or delete one first"),
-        ));
-    }
+    let given_up = make_room(plane, &mut change, account).await?;
     let import = ImportRecord {
         id: Uuid::new_v4(),
         account,
@@ -89,7 +90,7 @@ pub(crate) async fn announce(scope: &Scope, body: ImportCreate) -> Result<Answer
         operation: None,
         message: None,
         created_at: change.now,
-        expires_at: change.now + KEPT,
+        expires_at: change.now + PAUSE,
     };
     change.txn.import_put(&import).await?;
     change.noted.push(Noted {
@@ -98,7 +99,63 @@ pub(crate) async fn announce(scope: &Scope, body: ImportCreate) -> Result<Answer
     });
     let answer = answer(plane, 201, &import)?;
     scope.commit(change, &answer).await?;
+    if let Some(id) = given_up.filter(|_| scope.dry_run.is_none()) {
+        forget(plane, id)?;
+    }
     Ok(answer)
+}
+
+/// Sees to it that the account has a place for one more upload: one that has paused for long, if
+/// it must be, is given up.
+async fn make_room(
+    plane: &Plane,
+    change: &mut Change<'_>,
+    account: AccountId,
+) -> Result<Option<Uuid>, ApiError> {
+    let mut open = change.txn.imports_in(ImportState::Uploading).await?;
+    open.retain(|import| import.account == account);
+    if open.len() < IMPORTS_MAX {
+        return Ok(None);
+    }
+    let paused = |import: &&ImportRecord| {
+        import.expires_at - PAUSE + PAUSE_IN_NEED <= change.now
+            && !plane.spool.is_written(import.id)
+    };
+    if let Some(import) = open.iter().filter(paused).min_by_key(|import| import.expires_at) {
+        tracing::info!(import = %import.id, "an upload that does not go on makes room for another");
+        change.txn.import_remove(import.id).await?;
+        return Ok(Some(import.id));
+    }
+    let ids: Vec<String> =
+        open.iter().map(|import| format!("{} ({})", import.id, import.name)).collect();
+    Err(ApiError::new(
+        &codes::INVALID_STATE,
+        format!(
+            "{IMPORTS_MAX} imports of this account are under way: end one, delete one \
+             (DELETE /v1/imports/ID), or wait until one has paused for {} minutes: {}",
+            PAUSE_IN_NEED.whole_minutes(),
+            ids.join(", ")
+        ),
+    ))
+}
+
+/// Puts off the end of an upload that goes on.
+pub(crate) async fn put_off(plane: &Plane, id: Uuid) -> Result<(), StoreError> {
+    let mut change = Change::begin(plane).await?;
+    let Some(mut import) = change.txn.import_fetch(id).await? else { return Ok(()) };
+    let end = (change.now + PAUSE).min(import.created_at + KEPT);
+    if import.state != ImportState::Uploading || end < import.expires_at + PUT_OFF {
+        return Ok(());
+    }
+    import.expires_at = end;
+    change.txn.import_put(&import).await?;
+    change.commit().await
+}
+
+/// Forgets what arrived of an upload.
+fn forget(plane: &Plane, id: Uuid) -> Result<(), ApiError> {
+    plane.looks.forget(id);
+    plane.spool.remove(id).map_err(|error| ApiError::internal("remove upload", &error))
 }
 
 /// The site to be made, checked as any new one.
@@ -143,9 +200,7 @@ pub(crate) async fn remove(scope: &Scope, id: &str) -> Result<Answer, ApiError> 
     if scope.dry_run.is_some() {
         return Ok(answer);
     }
-    scope.plane.looks.forget(import.id);
-    let removed = scope.plane.spool.remove(import.id);
-    removed.map_err(|error| ApiError::internal("remove upload", &error))?;
+    forget(&scope.plane, import.id)?;
     Ok(answer)
 }
 

@@ -51,6 +51,16 @@ impl Spool {
         Some(Turn { spool: self, id })
     }
 
+    /// Whether somebody writes to it right now.
+    pub(crate) fn is_written(&self, id: Uuid) -> bool {
+        self.lock().contains(&id)
+    }
+
+    /// The imports that somebody writes to.
+    pub(crate) fn written(&self) -> Vec<Uuid> {
+        self.lock().clone()
+    }
+
     /// The file of an import.
     pub(crate) fn path(&self, id: Uuid) -> PathBuf {
         self.dir.join(format!("{id}.aip"))

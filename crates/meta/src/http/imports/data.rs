@@ -93,6 +93,9 @@ pub(crate) async fn append(
     let written = write(&plane, &found, here, body).await;
     let there = size(&plane, &found)?;
     plane.looks.note(found.id, &plane.spool.path(found.id), here, there);
+    if there > here {
+        import::put_off(&plane, found.id).await?;
+    }
     written?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,9 +1,13 @@
 //! `GET /v1/me`.
 
+use std::sync::Arc;
+
 use aipress_api::MeView;
+use axum::extract::State;
 use axum::response::Response;
 
 use crate::http::reply;
+use crate::plane::Plane;
 use crate::policy::Action;
 use crate::policy::Caller;
 use crate::policy::PLATFORM_ADMIN;
@@ -11,7 +15,7 @@ use crate::policy::Resource;
 use crate::policy::authorize;
 use crate::problem::ApiError;
 
-/// Show who the caller is.
+/// Show who the caller is, and what the platform has for his sites.
 #[utoipa::path(
     get,
     path = "/v1/me",
@@ -19,7 +23,10 @@ use crate::problem::ApiError;
     operation_id = "me_show",
     responses((status = 200, description = "The caller", body = MeView))
 )]
-pub(crate) async fn show(caller: Caller) -> Result<Response, ApiError> {
+pub(crate) async fn show(
+    State(plane): State<Arc<Plane>>,
+    caller: Caller,
+) -> Result<Response, ApiError> {
     authorize(&caller, Action::MeRead, Resource::Platform)
         .map_err(|denied| denied.into_error("user", "me"))?;
     let platform_role = (caller.user.role == PLATFORM_ADMIN).then(|| caller.user.role.clone());
@@ -30,5 +37,6 @@ pub(crate) async fn show(caller: Caller) -> Result<Response, ApiError> {
         platform_role,
         token_prefix: caller.token.prefix,
         token_expires_at: caller.token.expires_at,
+        php_version: plane.php.clone(),
     })
 }

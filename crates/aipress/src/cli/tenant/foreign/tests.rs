@@ -1,7 +1,13 @@
 //! Foreign sites in folders and zips, good and hostile.
 
+use aipress_archive::ArchiveError;
 use aipress_archive::Limits;
+use aipress_archive::Member;
 use aipress_archive::inspect;
+use aipress_archive::read;
+use aipress_archive::read::Check;
+use aipress_archive::read::Flow;
+use aipress_archive::read::Visitor;
 use aipress_packages::build::ZipBuilder;
 
 use super::*;
@@ -36,12 +42,16 @@ impl Files {
 
     fn made(&self, check: bool) -> Result<Made> {
         let at = |name: &str| self.dir.path().join(name);
-        archive(&at("dump.sql"), &at("site.zip"), None, check)
+        made(&at("dump.sql"), &at("site.zip"), check)
     }
 
     fn refusal(self) -> String {
         format!("{:#}", self.made(false).err().expect("it is refused"))
     }
+}
+
+fn made(dump: &Path, files: &Path, check: bool) -> Result<Made> {
+    archive(&Source { dump, files, prefix: None }, Some("8.2"), check)
 }
 
 #[test]
@@ -54,7 +64,7 @@ fn a_zip_is_taken_with_its_one_folder_or_without() {
         for code in ["constant", "missing_extension", "drop_in"] {
             assert!(codes.contains(&code), "{base}: {code} of {codes:?}");
         }
-        let file = made.archive.unwrap().reopen().unwrap();
+        let file = made.archive.unwrap();
         let (_, _, report) = inspect::archive(file, &Limits::default()).unwrap();
         assert_eq!((report.files, report.file_bytes), (2, 300_031), "{base}: less the drop-in");
     }
@@ -77,11 +87,11 @@ fn a_folder_and_a_zip_are_the_same() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
-    let folder = archive(&files.dir.path().join("dump.sql"), &root, None, true).unwrap().report;
+    let folder = made(&files.dir.path().join("dump.sql"), &root, true).unwrap().report;
     assert_eq!(folder, zipped);
     // wp-content alone: what stands around it is read all the same.
     let dump = files.dir.path().join("dump.sql");
-    let content = archive(&dump, &root.join("wp-content"), None, true).unwrap().report;
+    let content = made(&dump, &root.join("wp-content"), true).unwrap().report;
     assert_eq!(content, zipped);
 }
 
@@ -109,4 +119,49 @@ fn what_is_no_zip_is_told() {
     let files = Files::new(site(""));
     std::fs::write(files.dir.path().join("site.zip"), b"no zip").unwrap();
     assert!(files.refusal().contains("neither a folder nor a zip"));
+}
+
+/// Members of an archive, and when they were changed.
+#[derive(Default)]
+struct Times(Vec<(String, u64)>);
+
+impl Visitor for Times {
+    fn manifest(&mut self, _: &Manifest) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+
+    fn member(&mut self, member: &Member, _: &mut dyn Read) -> Result<Flow, ArchiveError> {
+        self.0.push((shown(&member.path), member.mtime));
+        Ok(Flow::On)
+    }
+}
+
+#[test]
+fn files_of_a_zip_keep_their_times() {
+    let site = site("").file_of("wp-content/uploads/b.jpg", b"b", 1_234_567_890);
+    let file = Files::new(site).made(false).unwrap().archive.unwrap();
+    let mut times = Times::default();
+    read::read(file, &Limits::default(), Check::Whole, &mut times).unwrap();
+    let Times(times) = times;
+    assert!(times.contains(&("wp-content/uploads/b.jpg".to_owned(), 1_234_567_890)), "{times:?}");
+}
+
+#[test]
+fn what_php_is_asked_for_is_told() {
+    let site = site("")
+        .file(
+            "wp-content/plugins/shop/shop.php",
+            b"<?php // Plugin Name: Shop\n// Requires PHP: 8.4",
+        )
+        .file("wp-content/themes/bread/style.css", b"/*\nTheme Name: B\nRequires PHP: 7.4\n*/")
+        .file("wp-content/themes/bread/composer.json", br#"{"require":{"ext-ldap":"*"}}"#);
+    let report = Files::new(site).made(true).unwrap().report;
+    let told: Vec<&str> = report.findings.iter().map(|found| found.message.as_str()).collect();
+    for what in [
+        "plugin `shop` asks for PHP 8.4, and PHP here is 8.2",
+        "the newest is 8.4 (plugin `shop`)",
+        "theme `bread` asks for PHP's extension ldap",
+    ] {
+        assert!(told.iter().any(|message| message.contains(what)), "{what}: {told:?}");
+    }
 }

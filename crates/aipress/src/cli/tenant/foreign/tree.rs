@@ -19,6 +19,10 @@ use rawzip::RECOMMENDED_BUFFER_SIZE;
 use rawzip::ZipArchive;
 use rawzip::ZipArchiveEntryWayfinder;
 use rawzip::ZipFileHeaderRecord;
+use rawzip::time::ZipDateTimeKind;
+use time::Date;
+use time::Month;
+use time::Time;
 
 /// Deepest nesting that is followed.
 const DEPTH_MAX: usize = 150;
@@ -263,5 +267,20 @@ fn entry(record: &ZipFileHeaderRecord<'_>) -> Result<Option<Entry>> {
     };
     let deflated = method == CompressionMethod::DEFLATE;
     let packed = Some(Packed { at: record.wayfinder(), deflated });
-    Ok(Some(Entry { path: path.to_vec(), kind, mtime: 0, packed }))
+    let mtime = changed_at(&record.last_modified());
+    Ok(Some(Entry { path: path.to_vec(), kind, mtime, packed }))
+}
+
+/// Seconds since 1970 UTC. Archives of MS-DOS's kind tell the packer's local time and not where he
+/// was: it is taken for UTC, which keeps the order of files. 0 for what is no time.
+fn changed_at(told: &ZipDateTimeKind) -> u64 {
+    let seconds = match told {
+        ZipDateTimeKind::Utc(at) => Some(at.to_unix()),
+        ZipDateTimeKind::Local(at) => Month::try_from(at.month()).ok().and_then(|month| {
+            let date = Date::from_calendar_date(i32::from(at.year()), month, at.day()).ok()?;
+            let time = Time::from_hms(at.hour(), at.minute(), at.second()).ok()?;
+            Some(date.with_time(time).assume_utc().unix_timestamp())
+        }),
+    };
+    seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0)
 }
