@@ -1,7 +1,7 @@
-//! Compression in independent zstd frames on a few threads: the output is in order, memory is
-//! bounded by the frames in flight, and what does not shrink costs next to nothing.
+//! Compression in independent zstd frames on a few threads, and one that writes them: the output is
+//! in order, memory is bounded by the frames in flight, and what does not shrink costs next to
+//! nothing.
 
-use std::collections::VecDeque;
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
@@ -20,26 +20,32 @@ const LEVEL_STORED: i32 = -7;
 const SAMPLES: usize = 4;
 const SAMPLE: usize = 16 * 1024;
 
+/// A frame, once it is compressed.
+type Compressed = mpsc::Receiver<io::Result<Vec<u8>>>;
+
 struct Job {
     plain: Vec<u8>,
     reply: mpsc::SyncSender<io::Result<Vec<u8>>>,
 }
 
 /// Compresses what is written to it.
-pub(crate) struct FrameWriter<W: Write> {
-    out: W,
+pub(crate) struct FrameWriter<W> {
     buffer: Vec<u8>,
-    pending: VecDeque<mpsc::Receiver<io::Result<Vec<u8>>>>,
-    jobs: Option<mpsc::SyncSender<Job>>,
+    jobs: mpsc::SyncSender<Job>,
+    /// Frames in their order.
+    frames: mpsc::SyncSender<Compressed>,
     threads: Vec<JoinHandle<()>>,
+    /// `None` once its failure was told.
+    writer: Option<JoinHandle<io::Result<W>>>,
 }
 
-impl<W: Write> FrameWriter<W> {
-    /// A writer with so many threads (at least 1).
+impl<W: Write + Send + 'static> FrameWriter<W> {
+    /// A writer with so many threads (at least 1) that compress.
     pub(crate) fn new(out: W, threads: usize) -> io::Result<Self> {
+        let count = threads.max(1);
         let (jobs, queue) = mpsc::sync_channel::<Job>(1);
         let queue = Arc::new(Mutex::new(queue));
-        let threads = (0..threads.max(1))
+        let threads = (0..count)
             .map(|_| {
                 let queue = Arc::clone(&queue);
                 std::thread::Builder::new()
@@ -47,8 +53,12 @@ impl<W: Write> FrameWriter<W> {
                     .spawn(move || work(&queue))
             })
             .collect::<io::Result<Vec<_>>>()?;
+        let (frames, ready) = mpsc::sync_channel(count);
+        let writer = std::thread::Builder::new()
+            .name("archive-write".to_owned())
+            .spawn(move || write(out, &ready))?;
         let buffer = Vec::with_capacity(FRAME);
-        Ok(Self { out, buffer, pending: VecDeque::new(), jobs: Some(jobs), threads })
+        Ok(Self { buffer, jobs, frames, threads, writer: Some(writer) })
     }
 
     fn submit(&mut self) -> io::Result<()> {
@@ -57,39 +67,36 @@ impl<W: Write> FrameWriter<W> {
         }
         let plain = std::mem::replace(&mut self.buffer, Vec::with_capacity(FRAME));
         let (reply, answer) = mpsc::sync_channel(1);
-        let gone = || io::Error::other("a compressing thread ended");
-        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(Job { plain, reply }).map_err(|_| gone())?;
-        self.pending.push_back(answer);
-        while self.pending.len() > self.threads.len() + 1 {
-            self.take()?;
+        let sent = self.jobs.send(Job { plain, reply }).is_ok();
+        if sent && self.frames.send(answer).is_ok() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn take(&mut self) -> io::Result<()> {
-        let Some(answer) = self.pending.pop_front() else { return Ok(()) };
-        let frame =
-            answer.recv().map_err(|_| io::Error::other("a compressing thread ended early"))??;
-        self.out.write_all(&frame)
+        // The stream below fails, or a thread ended: the writer knows.
+        let failed = self.writer.take().map(|writer| join(writer)?.map(drop));
+        Err(failed.and_then(Result::err).unwrap_or_else(ended))
     }
 
     /// Writes what is left and gives the stream below back.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.submit()?;
-        while !self.pending.is_empty() {
-            self.take()?;
+        let Self { jobs, frames, threads, writer, .. } = self;
+        drop((jobs, frames));
+        for thread in threads {
+            join(thread)?;
         }
-        self.jobs = None;
-        for thread in self.threads {
-            thread.join().map_err(|_| io::Error::other("a compressing thread panicked"))?;
-        }
-        self.out.flush()?;
-        Ok(self.out)
+        join(writer.ok_or_else(ended)?)?
     }
 }
 
-impl<W: Write> Write for FrameWriter<W> {
+fn ended() -> io::Error {
+    io::Error::other("a thread that writes the archive ended early")
+}
+
+fn join<T>(thread: JoinHandle<T>) -> io::Result<T> {
+    thread.join().map_err(|_| io::Error::other("a thread that writes the archive panicked"))
+}
+
+impl<W: Write + Send + 'static> Write for FrameWriter<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let room = (FRAME - self.buffer.len()).min(data.len());
         self.buffer.extend_from_slice(data.get(..room).unwrap_or_default());
@@ -103,6 +110,15 @@ impl<W: Write> Write for FrameWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Writes frames in their order until there are no more.
+fn write<W: Write>(mut out: W, frames: &mpsc::Receiver<Compressed>) -> io::Result<W> {
+    for frame in frames {
+        out.write_all(&frame.recv().map_err(|_| ended())??)?;
+    }
+    out.flush()?;
+    Ok(out)
 }
 
 fn work(queue: &Mutex<mpsc::Receiver<Job>>) {
@@ -155,6 +171,36 @@ mod tests {
         let out = writer.finish().unwrap();
         assert!(out.len() > 2 * FRAME && out.len() < 2 * FRAME + FRAME / 10, "{}", out.len());
         assert_eq!(zstd::stream::decode_all(&*out).unwrap(), plain);
+    }
+
+    #[test]
+    fn a_stream_that_takes_no_more_is_told() {
+        struct Full(usize);
+        impl Write for Full {
+            fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(data.len()).ok_or(io::ErrorKind::StorageFull)?;
+                Ok(data.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut state = 7_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .take(FRAME)
+        .collect();
+        let mut writer = FrameWriter::new(Full(2 * FRAME), 2).unwrap();
+        let failed = (0..100).find_map(|_| writer.write_all(&noise).err()).unwrap();
+        assert_eq!(failed.kind(), io::ErrorKind::StorageFull);
+        assert!(writer.finish().is_err());
+        // Also when it is only seen at the end.
+        let mut writer = FrameWriter::new(Full(10), 2).unwrap();
+        writer.write_all(&noise[..1_000]).unwrap();
+        assert_eq!(writer.finish().err().unwrap().kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

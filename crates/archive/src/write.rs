@@ -46,7 +46,7 @@ struct Open {
 }
 
 /// Writes one archive.
-pub struct ArchiveWriter<W: Write> {
+pub struct ArchiveWriter<W> {
     out: FrameWriter<W>,
     open: Option<Open>,
     checksums: Vec<u8>,
@@ -55,7 +55,7 @@ pub struct ArchiveWriter<W: Write> {
     mtime: u64,
 }
 
-impl<W: Write> ArchiveWriter<W> {
+impl<W: Write + Send + 'static> ArchiveWriter<W> {
     /// Begins an archive. `mtime` (seconds since 1970 UTC) stands at what is no file of the site.
     ///
     /// # Errors
