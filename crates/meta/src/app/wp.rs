@@ -77,6 +77,7 @@ pub(crate) async fn run(
     let path = format!("{}/{}/wp", paths::SHARD_TENANTS, found.uid);
     shard_call::stream(plane, &shard.address, Method::POST, &path, &command, TIMEOUT)
         .await
+        .map(http::Response::into_body)
         .map_err(|error| refused(&found, &error))
 }
 

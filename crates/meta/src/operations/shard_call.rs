@@ -12,6 +12,7 @@ use aipress_kit::http::Endpoint;
 use bytes::Bytes;
 use http::Method;
 use http::Request;
+use http::Response;
 use http::header;
 use http_body_util::BodyExt;
 use http_body_util::Collected;
@@ -82,7 +83,8 @@ async fn call<B: Serialize>(
     Err(refused(status.as_u16(), answer.body()))
 }
 
-/// The same, with an answer whose body is the caller's to read; `timeout` is for its head.
+/// The same, with an answer (of any 2xx) whose body is the caller's to read; `timeout` is for its
+/// head.
 pub(crate) async fn stream<B: Serialize>(
     plane: &Plane,
     address: &str,
@@ -90,13 +92,13 @@ pub(crate) async fn stream<B: Serialize>(
     path: &str,
     body: &B,
     timeout: Duration,
-) -> Result<Incoming, ShardCallError> {
+) -> Result<Response<Incoming>, ShardCallError> {
     let endpoint: Endpoint = address.parse()?;
     let request = request_of(plane, method, path, body)?;
     let answer = Client::new(endpoint, timeout).stream(request).await?;
     let status = answer.status();
     if status.is_success() {
-        return Ok(answer.into_body());
+        return Ok(answer);
     }
     let body = Limited::new(answer.into_body(), REFUSAL_MAX).collect();
     let body = tokio::time::timeout(timeout, body).await;

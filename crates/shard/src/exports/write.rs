@@ -53,8 +53,9 @@ pub(super) async fn run(
 ) -> Result<Written, String> {
     let (uid, drivers) = (begin.tenant, &plane.drivers);
     let text = |error: aipress_drivers::DriverError| error.to_string();
-    let facts = drivers.database.facts(uid).await.map_err(text)?;
-    let content = drivers.files.measure_content(uid).await.map_err(text)?;
+    let (facts, content) =
+        tokio::try_join!(drivers.database.facts(uid), drivers.files.measure_content(uid))
+            .map_err(text)?;
     let needed = facts.bytes + content.bytes;
     plane.exports.check_space(needed).map_err(|error| error.to_string())?;
     job.status.send_modify(|status| status.total = needed);

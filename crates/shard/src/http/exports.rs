@@ -14,6 +14,7 @@ use axum::extract::Path;
 use axum::extract::Query;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use bytes::Bytes;
@@ -29,9 +30,9 @@ use crate::http::problem::refuse;
 use crate::plane::Plane;
 
 /// What is read at once, in bytes.
-const PIECE: usize = 256 * 1024;
+const PIECE: usize = 1024 * 1024;
 /// Pieces that wait for a slow reader.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 /// How long a reader waits before it looks again whether the writer is still there.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -63,7 +64,7 @@ pub(super) struct Params {
     from: u64,
 }
 
-/// The archive from a byte on, as it grows. A broken connection is all that tells of a failure in
+/// The archive from a byte on, as it grows, with its attempt as `ETag`. A broken connection is all that tells of a failure in
 /// the middle; a body that ends is whole.
 pub(super) async fn data(
     State(plane): State<Arc<Plane>>,
@@ -80,7 +81,8 @@ pub(super) async fn data(
     }
     let (sender, receiver) = mpsc::channel(WAITING);
     aipress_kit::tasks::spawn("export-read", read(job, params.from, sender));
-    Body::from_stream(ReceiverStream::new(receiver)).into_response()
+    let attempt = [(header::ETAG, format!("\"{}\"", status.attempt))];
+    (attempt, Body::from_stream(ReceiverStream::new(receiver))).into_response()
 }
 
 async fn read(job: Arc<Job>, from: u64, sender: mpsc::Sender<std::io::Result<Bytes>>) {

@@ -31,6 +31,8 @@ use crate::exit::Failure;
 const STALL: Duration = Duration::from_secs(120);
 /// Longest wait for the shard's last word after the last byte.
 const END: Duration = Duration::from_secs(30);
+/// Between two questions for it: it is a moment away.
+const ASK: Duration = Duration::from_millis(20);
 
 /// Exports the site.
 pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Failure> {
@@ -208,7 +210,7 @@ async fn ended(client: &ApiClient, id: &str) -> Result<ExportView, Failure> {
         let export = client.export_fetch(id).await?;
         match export.state.as_str() {
             "running" if Instant::now() < until => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(ASK).await;
             }
             "done" => return Ok(export),
             _ => {

@@ -120,12 +120,25 @@ impl Walk<'_, '_> {
                     Err(errno) => Err(errno.into()),
                 }
             }
+            FileType::RegularFile if matches!(self.sink, Sink::Count(_)) => {
+                self.count(&stat);
+                Ok(())
+            }
             FileType::RegularFile => match rustix::fs::openat(dir, name, flags, Mode::empty()) {
                 Ok(file) => self.file(file),
                 Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Ok(()),
                 Err(errno) => Err(errno.into()),
             },
             _ => self.give(ContentPiece::Skipped(self.path.clone())),
+        }
+    }
+
+    fn count(&mut self, stat: &Stat) {
+        if let Sink::Count(facts) = self.sink
+            && stat.st_uid == self.owner
+        {
+            facts.files += 1;
+            facts.bytes += u64::try_from(stat.st_size).unwrap_or(0);
         }
     }
 
@@ -136,11 +149,6 @@ impl Walk<'_, '_> {
             return self.give(ContentPiece::Skipped(self.path.clone()));
         }
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        if let Sink::Count(facts) = self.sink {
-            facts.files += 1;
-            facts.bytes += size;
-            return Ok(());
-        }
         let path = self.path.clone();
         self.give(ContentPiece::File { path, size, mtime: mtime(&stat) })?;
         let mut file = File::from(file);

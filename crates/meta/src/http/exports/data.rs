@@ -27,7 +27,7 @@ use crate::problem::ApiError;
 
 /// A spool that was just asked for is there within this.
 const BEGIN: Duration = Duration::from_secs(20);
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_millis(20);
 /// Longest wait for the head of the shard's answer.
 const HEAD: Duration = Duration::from_secs(10);
 
@@ -71,16 +71,20 @@ pub(crate) async fn data(
         let detail = "the archive is shorter than that";
         return Err(ApiError::new(&codes::INVALID_QUERY, detail));
     }
-    let body = open(&plane, &record, from).await?;
-    let mut response = Response::new(Body::new(body));
+    let spool = open(&plane, &record, from).await?;
+    let attempt = spool.headers().get(header::ETAG).cloned();
+    let mut response = Response::new(Body::new(spool.into_body()));
     let fields = response.headers_mut();
+    if let Some(attempt) = attempt {
+        // As the shard says with these very bytes: what is recorded here may be older.
+        fields.insert(header::ETAG, attempt);
+    }
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zstd"));
     let mut put = |name, value: String| {
         if let Ok(value) = HeaderValue::from_str(&value) {
             fields.insert(name, value);
         }
     };
-    put(header::ETAG, format!("\"{}\"", view.attempt));
     let file = format!("attachment; filename=\"{}.aip\"", record.tenant_name);
     put(header::CONTENT_DISPOSITION, file);
     if let Some(size) = size {
@@ -107,7 +111,7 @@ pub(crate) async fn open(
     plane: &Plane,
     record: &ExportRecord,
     from: u64,
-) -> Result<Incoming, ApiError> {
+) -> Result<http::Response<Incoming>, ApiError> {
     let failed = |why: &str| {
         ApiError::new(&codes::GONE, format!("the export failed: {why}; export the site again"))
     };
@@ -121,7 +125,7 @@ pub(crate) async fn open(
     let until = tokio::time::Instant::now() + BEGIN;
     loop {
         match shard_call::stream(plane, &shard.address, Method::GET, &path, &(), HEAD).await {
-            Ok(body) => return Ok(body),
+            Ok(answer) => return Ok(answer),
             Err(ShardCallError::Refused { status: 410, detail }) => return Err(failed(&detail)),
             Err(ShardCallError::Refused { status: 404, .. })
                 if record.state == ExportState::Running && tokio::time::Instant::now() < until =>

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aipress_api::ExportView;
+use aipress_store::ExportState;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
@@ -27,5 +28,10 @@ pub(crate) async fn show(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    reply::ok(&export::view(&export::find(&plane, &caller, &id).await?))
+    let found = export::find(&plane, &caller, &id).await?;
+    if found.state == ExportState::Running {
+        // Whoever asks waits for its end: that is looked for at once, not with the next look.
+        plane.transfers.notify_one();
+    }
+    reply::ok(&export::view(&found))
 }

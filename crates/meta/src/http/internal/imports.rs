@@ -38,7 +38,9 @@ pub(crate) async fn data(
     role.shard(&tenant.shard.map(|shard| shard.to_string()).unwrap_or_default())?;
     if let Some(source) = import.source {
         let export = plane.store.export_fetch(source).await?.ok_or_else(gone)?;
-        return Ok(Response::new(Body::new(exports::data::open(&plane, &export, 0).await?)));
+        return Ok(Response::new(Body::new(
+            exports::data::open(&plane, &export, 0).await?.into_body(),
+        )));
     }
     let path = plane.spool.path(import.id);
     let file = tokio::fs::File::open(path).await.map_err(|_| gone())?;
