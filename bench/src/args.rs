@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Cold(Options),
     /// Lists of 50,000 tenants, filtered and sorted
     List(Options),
+    /// Events and operations for 1,000 followers at 100 changes a second
+    Events(Options),
     /// Export and import of a site of 1 GB beside mariadb-dump, tar and zstd
     Transfer(Options),
     /// An HTML page with charts of the results

@@ -10,6 +10,7 @@ mod client;
 mod cold;
 mod cores;
 mod create;
+mod events;
 mod idle;
 mod list;
 mod machine;
@@ -40,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Idle(options) => (&[Bench::Idle], options),
         Verb::Cold(options) => (&[Bench::Cold], options),
         Verb::List(options) => (&[Bench::List], options),
+        Verb::Events(options) => (&[Bench::Events], options),
         Verb::Transfer(options) => (&[Bench::Transfer], options),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -60,12 +62,20 @@ enum Bench {
     Idle,
     Cold,
     List,
+    Events,
     Transfer,
 }
 
 impl Bench {
-    const ALL: [Self; 6] =
-        [Self::Create, Self::Page, Self::Idle, Self::Cold, Self::List, Self::Transfer];
+    const ALL: [Self; 7] = [
+        Self::Create,
+        Self::Page,
+        Self::Idle,
+        Self::Cold,
+        Self::List,
+        Self::Events,
+        Self::Transfer,
+    ];
 
     async fn run(self, options: &Options) -> anyhow::Result<()> {
         let run = match self {
@@ -74,6 +84,7 @@ impl Bench {
             Self::Idle => idle::run(options).await?,
             Self::Cold => cold::run(options).await?,
             Self::List => list::run(options).await?,
+            Self::Events => events::run(options).await?,
             Self::Transfer => transfer::run(options).await?,
         };
         run.print();

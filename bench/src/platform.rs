@@ -41,6 +41,8 @@ pub(crate) struct Platform {
     /// Where the edge listens.
     pub(crate) address: SocketAddr,
     pub(crate) api: ApiClient,
+    /// The first administrator's.
+    pub(crate) token: String,
 }
 
 impl Platform {
@@ -50,12 +52,27 @@ impl Platform {
         cores: Cores,
         scratch: &Path,
     ) -> anyhow::Result<Self> {
+        Self::start_with(options, cores, scratch, &[]).await
+    }
+
+    /// The same with settings that are not their defaults.
+    pub(crate) async fn start_with(
+        options: &Options,
+        cores: Cores,
+        scratch: &Path,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let data = scratch.join("data");
         let address = free_address()?;
         let binary = options
             .aipress
             .canonicalize()
             .with_context(|| format!("{}: build it first", options.aipress.display()))?;
+        for (key, value) in settings {
+            let mut command = Command::new(&binary);
+            command.arg("--data").arg(&data).args(["settings", "set", key, value]);
+            run_quiet(command).await.context("set a setting")?;
+        }
         let mut command = cores.command(&binary);
         command
             .arg("--data")
@@ -66,13 +83,15 @@ impl Platform {
             command.arg("--uid-base").arg(options.uid_base.to_string());
         }
         // Made first: whatever starts is stopped, also when not all of it starts.
-        let mut platform = Self { binary, data, address, api: client(address, None) };
+        let api = client(address, None);
+        let mut platform = Self { binary, data, address, api, token: String::new() };
         eprintln!("  starting the platform on {address}");
         run_quiet(command).await.context("start the platform")?;
         let token_file = platform.data.join("meta/admin-token");
         let token = std::fs::read_to_string(&token_file)
             .with_context(|| format!("read {}", token_file.display()))?;
-        platform.api = client(address, Some(token.trim().to_owned()));
+        platform.token = token.trim().to_owned();
+        platform.api = client(address, Some(platform.token.clone()));
         Ok(platform)
     }
 

@@ -1,4 +1,4 @@
-//! `aipress tables`: a row for each command, each call of the API and each setting, made from the
+//! `aipress tables`: a row for each command, each call of the API, each kind of event and each setting, made from the
 //! words of `--help` and from the API's description. `make generate` puts them into the pages of `docs/`.
 
 use clap::Arg;
@@ -26,10 +26,16 @@ pub(crate) fn run() -> Result<(), Failure> {
     let tables = json!({
         "commands": commands(),
         "calls": calls(&description),
+        "events": events(),
         "settings": settings(),
     });
     output::say(&format!("{tables:#}\n"));
     Ok(())
+}
+
+fn events() -> Vec<Value> {
+    let row = |kind: &aipress_meta::EventKind| json!({"name": kind.kind, "row": format!("| `{}` | {} | {} |", kind.kind, kind.when, kind.data)});
+    aipress_meta::EVENT_KINDS.iter().map(row).collect()
 }
 
 fn settings() -> Vec<Value> {

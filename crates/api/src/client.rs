@@ -16,6 +16,7 @@ mod webhooks;
 mod wp;
 
 pub use call::ApiClient;
+pub use call::OnlyIf;
 pub use error::ApiError;
 pub use events::EventStream;
 pub use events::OperationEvents;

@@ -10,11 +10,15 @@
 //! towards followers, SQL (that is `aipress-store`).
 
 mod frame;
+mod kinds;
 mod operation;
 mod ring;
 pub mod webhooks;
 
 pub use frame::frame;
+pub use kinds::EVENT_KINDS;
+pub use kinds::EventKind;
+pub use kinds::is_known;
 pub use operation::LOOK_AGAIN;
 pub use operation::Next;
 pub use operation::OperationFeed;

@@ -119,28 +119,36 @@ impl<'p> Change<'p> {
         self.tell_tenant(note.action, tenant).await
     }
 
+    /// Writes an event.
+    pub(crate) async fn tell(&mut self, event: EventInsert) -> Result<(), StoreError> {
+        debug_assert!(
+            aipress_feed::is_known(&event.kind),
+            "`{}` has no row in crates/feed/src/kinds.rs, which docs/events.md is made from",
+            event.kind
+        );
+        self.txn.event_append(&event).await.map(drop)
+    }
+
     /// Writes an event about a tenant.
     pub(crate) async fn tell_tenant(
         &mut self,
         kind: &str,
         tenant: &TenantRecord,
     ) -> Result<(), StoreError> {
-        self.txn
-            .event_append(&EventInsert {
-                at: self.now,
-                kind: kind.to_owned(),
-                tenant: Some(tenant.uid),
-                shard: tenant.shard,
-                account: Some(tenant.account),
-                data: serde_json::json!({
-                    "name": tenant.name,
-                    "state": tenant.state,
-                    "desired": tenant.desired,
-                    "generation": tenant.generation,
-                }),
-            })
-            .await
-            .map(drop)
+        self.tell(EventInsert {
+            at: self.now,
+            kind: kind.to_owned(),
+            tenant: Some(tenant.uid),
+            shard: tenant.shard,
+            account: Some(tenant.account),
+            data: serde_json::json!({
+                "name": tenant.name,
+                "state": tenant.state,
+                "desired": tenant.desired,
+                "generation": tenant.generation,
+            }),
+        })
+        .await
     }
 
     /// Writes the audit row and the event of a change of a shard.
@@ -176,17 +184,15 @@ impl<'p> Change<'p> {
                 outcome: "allowed".to_owned(),
             })
             .await?;
-        self.txn
-            .event_append(&EventInsert {
-                at: self.now,
-                kind: note.action.to_owned(),
-                tenant: None,
-                shard: Some(shard),
-                account: None,
-                data,
-            })
-            .await
-            .map(drop)
+        self.tell(EventInsert {
+            at: self.now,
+            kind: note.action.to_owned(),
+            tenant: None,
+            shard: Some(shard),
+            account: None,
+            data,
+        })
+        .await
     }
 
     /// Writes the audit row and the event of a change of a webhook.
@@ -228,17 +234,15 @@ impl<'p> Change<'p> {
                 outcome: "allowed".to_owned(),
             })
             .await?;
-        self.txn
-            .event_append(&EventInsert {
-                at: self.now,
-                kind: note.action.to_owned(),
-                tenant: None,
-                shard: None,
-                account: Some(webhook.account),
-                data,
-            })
-            .await
-            .map(drop)
+        self.tell(EventInsert {
+            at: self.now,
+            kind: note.action.to_owned(),
+            tenant: None,
+            shard: None,
+            account: Some(webhook.account),
+            data,
+        })
+        .await
     }
 
     /// Writes an event about a plugin or theme of a tenant.
@@ -248,17 +252,15 @@ impl<'p> Change<'p> {
         kind: &str,
         data: Value,
     ) -> Result<(), StoreError> {
-        self.txn
-            .event_append(&EventInsert {
-                at: self.now,
-                kind: kind.to_owned(),
-                tenant: Some(tenant.uid),
-                shard: tenant.shard,
-                account: Some(tenant.account),
-                data,
-            })
-            .await
-            .map(drop)
+        self.tell(EventInsert {
+            at: self.now,
+            kind: kind.to_owned(),
+            tenant: Some(tenant.uid),
+            shard: tenant.shard,
+            account: Some(tenant.account),
+            data,
+        })
+        .await
     }
 
     /// Writes the audit row and the event of a change of the mirror; `package` is its SHA-256 and
@@ -288,17 +290,15 @@ impl<'p> Change<'p> {
                 outcome: "allowed".to_owned(),
             })
             .await?;
-        self.txn
-            .event_append(&EventInsert {
-                at: self.now,
-                kind: action.to_owned(),
-                tenant: None,
-                shard: None,
-                account,
-                data,
-            })
-            .await
-            .map(drop)
+        self.tell(EventInsert {
+            at: self.now,
+            kind: action.to_owned(),
+            tenant: None,
+            shard: None,
+            account,
+            data,
+        })
+        .await
     }
 
     /// Makes the tenant's route follow from its state.

@@ -63,7 +63,8 @@ codes! {
     GONE = 410 "gone" "it is gone";
     /// The account, or the platform, has as many webhooks as it may.
     TOO_MANY_WEBHOOKS = 409 "too_many_webhooks" "no room for another webhook";
-    /// `If-Match` names another version of the resource than the current one.
+    /// `If-Match` names another version of the resource than the current one, or `If-None-Match: *`
+    /// was sent and it exists.
     ETAG_MISMATCH = 412 "etag_mismatch" "it was changed meanwhile";
     /// Events behind the cursor are not kept any more.
     CURSOR_EXPIRED = 410 "cursor_expired" "the cursor is too old";

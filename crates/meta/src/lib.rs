@@ -28,6 +28,8 @@ mod schema;
 mod signals;
 mod streams;
 
+pub use aipress_feed::EVENT_KINDS;
+pub use aipress_feed::EventKind;
 pub use aipress_feed::webhooks::WebhookConfig;
 pub use aipress_mirror::PackagesConfig;
 pub use config::Federation;

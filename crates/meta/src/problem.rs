@@ -161,6 +161,16 @@ pub(crate) fn etag_mismatch(current: &str) -> ApiError {
     )
 }
 
+/// `If-None-Match: *`, and it is there (RFC 9110 section 13.1.2).
+pub(crate) fn exists(current: &str) -> ApiError {
+    ApiError::new(
+        &codes::ETAG_MISMATCH,
+        format!(
+            "it exists, with the etag \"{current}\": read it, then decide; nothing of it was changed"
+        ),
+    )
+}
+
 impl Denied {
     /// The refusal in the words of the API: what may not be seen looks like what is not there.
     pub(crate) fn into_error(self, noun: &str, id: &str) -> ApiError {

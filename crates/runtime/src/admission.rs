@@ -88,8 +88,8 @@ impl Admission {
 
     /// Waits for a worker, first come, first served.
     pub async fn acquire(self: &Arc<Self>, wait: Duration) -> Result<Permit, AdmissionError> {
-        if let Ok(permit) = Arc::clone(&self.semaphore).try_acquire_owned() {
-            return Ok(self.permit(permit));
+        if let Some(permit) = self.try_acquire() {
+            return Ok(permit);
         }
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _place = Waiting(&self.waiting);
@@ -102,6 +102,11 @@ impl Admission {
             // The semaphore is never closed: the second case is a time-out in other words.
             Err(_) | Ok(Err(_)) => Err(AdmissionError::TimedOut),
         }
+    }
+
+    /// A worker, if one is free now and nobody waits for it.
+    pub fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+        Arc::clone(&self.semaphore).try_acquire_owned().ok().map(|permit| self.permit(permit))
     }
 
     /// How many requests wait.

@@ -33,6 +33,7 @@ pub use access::{AccessRecord, AccessSink, Asked, ErrorSink, Source, Told};
 pub use body::{Body, BodyError};
 pub use config::RuntimeConfig;
 pub use fastcgi::ping::fpm_ping;
+pub use fastcgi::ping::fpm_ping_workers;
 pub use php::run::is_of_machine;
 pub use service::SiteService;
 pub use site::{Site, SiteState};

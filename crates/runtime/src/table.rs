@@ -12,7 +12,13 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{admission::Admission, client::without_port, config::RuntimeConfig, php, site::Site};
+use crate::{
+    admission::{Admission, Permit},
+    client::without_port,
+    config::RuntimeConfig,
+    php,
+    site::Site,
+};
 
 /// A site with what it counts and what is computed once for all of its requests.
 #[derive(Debug)]
@@ -25,6 +31,14 @@ pub struct SiteEntry {
     pub(crate) pool: Arc<ArcSwap<PathBuf>>,
     /// The FastCGI parameters that are the same for every request, encoded.
     pub(crate) constant_params: Vec<u8>,
+}
+
+impl SiteEntry {
+    /// Turns of workers, so that `wanted` of them are in use where as many are free.
+    pub fn turns(&self, wanted: usize) -> Vec<Permit> {
+        let missing = wanted.saturating_sub(self.workers.running());
+        std::iter::from_fn(|| self.workers.try_acquire()).take(missing).collect()
+    }
 }
 
 /// Two sites that claim the same host; the first keeps it.

@@ -80,7 +80,10 @@ pub async fn run(
     let stop = lifecycle.drain.clone();
     let background = [
         tasks::spawn("gateway-visits", visits::run(visits, Arc::clone(&table), stop.clone())),
-        tasks::spawn("gateway-warm", warm::run(Arc::clone(&warm), stop.clone())),
+        tasks::spawn(
+            "gateway-warm",
+            warm::run(Arc::clone(&warm), Arc::clone(&table), stop.clone()),
+        ),
         tasks::spawn("gateway-table", table::run(config, sites, warm, stop)),
     ];
     let gateway = Gateway { sites: service, table, writer: writer.clone() };

@@ -1,7 +1,7 @@
 //! The tables in the pages of `docs/`. A page asks for rows between two lines of its own:
 //! `<!-- commands: tenant, apply -->` and `<!-- end -->` (a command, or all below a noun), and
-//! `<!-- calls: /v1/tenants -->` (a path, and all below it), `<!-- settings: all -->`. Every command and
-//! every call of the API must be asked for by a page, so that none goes without.
+//! `<!-- calls: /v1/tenants -->` (a path, and all below it), `<!-- events: tenant -->` (kinds of events),
+//! `<!-- settings: all -->`. Every row must be asked for by a page, so that none goes without.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,6 +63,7 @@ pub(super) fn fresh(tables: &str, findings: &mut Vec<String>) -> Result<Vec<(Str
             "| call | what it does | query | answers |\n| --- | --- | --- | --- |",
             '/',
         ),
+        Table::new(&tables, "events", "| kind | when | `data` |\n| --- | --- | --- |", '.'),
     ];
     let mut told = BTreeSet::new();
     let mut pages = Vec::new();

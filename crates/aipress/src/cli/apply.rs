@@ -10,6 +10,7 @@ use aipress_api::TenantView;
 use aipress_api::client::ApiClient;
 use aipress_api::client::ApiError;
 use aipress_api::client::ListQuery;
+use aipress_api::client::OnlyIf;
 use serde::Serialize;
 
 use crate::args::Apply;
@@ -146,7 +147,6 @@ async fn surplus(
              be deleted; is it what you mean? Nothing is changed"
         )));
     }
-    // An administrator sees the sites of all accounts: those of others are not his to prune.
     let own = client.me().await?.account;
     let mut surplus = Vec::new();
     let mut cursor = None;
@@ -157,14 +157,20 @@ async fn surplus(
             .with("limit", Some(PAGE))
             .with("cursor", cursor);
         let page = client.tenant_list(&query).await?;
-        let named = |tenant: &TenantView| documents.iter().any(|d| d.name == tenant.name);
-        let unnamed = |tenant: &TenantView| tenant.account == own && !named(tenant);
-        surplus.extend(page.items.into_iter().filter(unnamed));
+        surplus.extend(page.items.into_iter().filter(|tenant| {
+            let is_named = documents.iter().any(|document| document.name == tenant.name);
+            is_surplus(&tenant.account, &own, is_named)
+        }));
         cursor = page.next_cursor;
         if cursor.is_none() {
             return Ok(surplus);
         }
     }
+}
+
+/// An administrator sees the sites of all accounts: those of others are not his to prune.
+fn is_surplus<Id: PartialEq>(account: &Id, own: &Id, is_named: bool) -> bool {
+    account == own && !is_named
 }
 
 /// Whether a document has all labels of `NAME=VALUE,…`.
@@ -195,10 +201,16 @@ async fn put(client: &ApiClient, document: &Document, item: &PlanItem, wait: Wai
     if item.changes.is_empty() {
         return Outcome { name, outcome: "unchanged", url: None, message: None };
     }
-    let outcome = if item.action == "tenant.create" { "created" } else { "changed" };
+    let is_new = item.action == "tenant.create";
+    let outcome = if is_new { "created" } else { "changed" };
     output::note(&format!("{name}: {}", item.summary));
+    let only_if = match &item.etag {
+        Some(etag) => OnlyIf::Etag(etag),
+        None if is_new => OnlyIf::Absent,
+        None => OnlyIf::Whatever,
+    };
     let done = async {
-        let accepted = client.tenant_put(&name, &document.value, item.etag.as_deref()).await?;
+        let accepted = client.tenant_put(&name, &document.value, only_if).await?;
         if !wait.no_wait && !accepted.operation.state.is_final() {
             let timeout = Duration::from_secs(wait.timeout);
             follow::to_the_end(client, &accepted.operation, timeout).await?;
@@ -208,9 +220,13 @@ async fn put(client: &ApiClient, document: &Document, item: &PlanItem, wait: Wai
     match done.await {
         Ok(url) => Outcome { name, outcome, url: Some(url), message: None },
         Err(Failure::Api(ApiError::Problem(problem))) if problem.status == 412 => {
-            let message = "somebody changed it since it was planned: `aipress diff` shows what \
-                           would change now; nothing of it was overwritten";
-            Outcome { name, outcome: "failed", url: None, message: Some(message.to_owned()) }
+            let done = if is_new { "made a site of this name" } else { "changed it" };
+            let message = format!(
+                "somebody {done} since it was planned, and nothing of it was overwritten: `aipress \
+                 diff` with the same files shows what yours would change now; apply again if you \
+                 mean it"
+            );
+            Outcome { name, outcome: "failed", url: None, message: Some(message) }
         }
         Err(error) => {
             Outcome { name, outcome: "failed", url: None, message: Some(error.to_string()) }
@@ -234,5 +250,18 @@ async fn delete(client: &ApiClient, tenant: &TenantView, wait: Wait) -> Outcome 
         Err(error) => {
             Outcome { name, outcome: "failed", url: None, message: Some(error.to_string()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_sites_that_no_document_is_about_are_pruned() {
+        let (own, other) = ("own", "other");
+        assert!(is_surplus(&own, &own, false));
+        assert!(!is_surplus(&own, &own, true));
+        assert!(!is_surplus(&other, &own, false), "an administrator sees it, and keeps it");
     }
 }

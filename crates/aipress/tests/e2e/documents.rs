@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use aipress_testkit::Platform;
 use aipress_testkit::PlatformOptions;
+use aipress_testkit::hold_process;
+use aipress_testkit::release_process;
 use aipress_testkit::wait_until;
 
 use crate::options;
@@ -54,6 +56,7 @@ async fn documents_are_planned_compared_applied_and_pruned() {
     let refused = platform.cli(&["apply", "-f", path]).await.ended(2).err;
     assert!(refused.contains("`domains` is not available yet"), "{refused}");
 
+    of_two_who_make_one_name_one_is_told(&platform, dir.path()).await;
     write(&site("bakery", "bronze", ""));
     pruning_is_guarded(&platform, path).await;
     let prune = ["apply", "-f", path, "--prune", "--selector", "team=shops"];
@@ -63,6 +66,43 @@ async fn documents_are_planned_compared_applied_and_pruned() {
     let state = platform.cli(&["tenant", "show", "cakes"]).await.good().out;
     assert!(state.contains("deleted"), "{state}");
     platform.has_clean_inventory().await;
+}
+
+/// Somebody makes a site between the plan and its turn: nothing of it is overwritten.
+async fn of_two_who_make_one_name_one_is_told(platform: &Platform, dir: &Path) {
+    let file = dir.join("two.yaml");
+    std::fs::write(
+        &file,
+        format!("{}---\n{}", site("first", "bronze", ""), site("twice", "silver", "")),
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    let args = ["apply", "-f", file, "-o", "json"];
+    // The first is not done before its shard goes on, and the second is not begun before that.
+    let shard = platform.pid("aipress-shard-001").await;
+    hold_process(shard);
+    let meanwhile = async {
+        wait_until(Duration::from_secs(60), "the first is recorded", async || {
+            let first = platform.tenant("first").await;
+            if first.is_null() { Err("not yet".to_owned()) } else { Ok(()) }
+        })
+        .await;
+        platform.ask_for("twice").await;
+        release_process(shard);
+    };
+    let (applied, ()) = tokio::join!(platform.cli(&args), meanwhile);
+    let told = applied.ended(1).out;
+    assert!(told.contains("somebody made a site of this name since it was planned"), "{told}");
+    assert!(told.contains("\"created\"") && told.contains("\"failed\""), "{told}");
+    let kept = platform.tenant("twice").await;
+    assert_eq!((&kept["spec"]["tier"], &kept["generation"]), (&"bronze".into(), &1.into()));
+    platform.reaches("twice", "active").await;
+    let applied = platform.cli(&args).await.good().out;
+    assert!(applied.contains("\"unchanged\"") && applied.contains("\"changed\""), "{applied}");
+    for name in ["first", "twice"] {
+        platform.cli(&["tenant", "delete", name, "--yes"]).await.good();
+        platform.cli(&["tenant", "erase", name, "--yes"]).await.good();
+    }
 }
 
 /// What looks like a slip deletes nothing, `--yes` or not.
@@ -81,7 +121,6 @@ async fn pruning_is_guarded(platform: &Platform, path: &str) {
         assert!(refused.contains(words), "{selector}: {refused}");
     }
     platform.cli(&["apply", "-f", path, "--prune", "--yes"]).await.ended(2);
-    // Of another account, with the same label: an administrator sees it, and keeps it.
     assert_eq!(platform.tenant("cakes").await["state"], "active");
 }
 
@@ -141,7 +180,7 @@ async fn a_site_is_hardened_as_asked(platform: &Platform, write: &impl Fn(&str),
 }
 
 /// Gives `path` to whoever owns `other`.
-fn own_like(path: &Path, other: &Path) {
+pub(crate) fn own_like(path: &Path, other: &Path) {
     use std::os::unix::fs::MetadataExt;
     let owner = std::fs::metadata(other).unwrap();
     std::os::unix::fs::chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();

@@ -1,6 +1,8 @@
 //! A gold site has a php-fpm master of its own: it comes and goes with the tier, without a failed
 //! request, and is brought back like any other process.
 
+mod workers;
+
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;

@@ -5,11 +5,23 @@ use bytes::Bytes;
 use http::Method;
 use http::Request;
 use http::header;
+use http::header::HeaderName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 use crate::problem::Problem;
+
+/// What must hold for a change to be made (RFC 9110 section 13.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyIf<'a> {
+    /// Nothing.
+    Whatever,
+    /// It has this etag.
+    Etag(&'a str),
+    /// It does not exist.
+    Absent,
+}
 
 /// A client of the public API, signed in by a token.
 #[derive(Debug, Clone)]
@@ -18,13 +30,13 @@ pub struct ApiClient {
     host: String,
     token: Option<String>,
     dry_run: bool,
-    if_match: Option<String>,
+    only_if: Option<(HeaderName, String)>,
 }
 
 impl ApiClient {
     /// A client that sends `host` as the name it calls and `token` as its proof.
     pub fn new(http: Client, host: impl Into<String>, token: Option<String>) -> Self {
-        Self { http, host: host.into(), token, dry_run: false, if_match: None }
+        Self { http, host: host.into(), token, dry_run: false, only_if: None }
     }
 
     /// With `true`, every change that has a dry run ends in [`ApiError::Planned`] and changes
@@ -44,9 +56,14 @@ impl ApiClient {
         Self { http: self.http.clone().waiting(timeout), ..self.clone() }
     }
 
-    /// The same client for a change of what has this etag.
-    pub(super) fn if_match(&self, etag: Option<&str>) -> Self {
-        Self { if_match: etag.map(|etag| format!("\"{etag}\"")), ..self.clone() }
+    /// The same client for a change that is made under this condition only.
+    pub(super) fn only_if(&self, condition: OnlyIf<'_>) -> Self {
+        let only_if = match condition {
+            OnlyIf::Whatever => None,
+            OnlyIf::Etag(etag) => Some((header::IF_MATCH, format!("\"{etag}\""))),
+            OnlyIf::Absent => Some((header::IF_NONE_MATCH, "*".to_owned())),
+        };
+        Self { only_if, ..self.clone() }
     }
 
     /// A request without a body.
@@ -117,8 +134,8 @@ impl ApiClient {
         if body.is_empty() {
             request = request.header(header::CONTENT_LENGTH, 0);
         }
-        if let Some(etag) = &self.if_match {
-            request = request.header(header::IF_MATCH, etag);
+        if let Some((name, value)) = &self.only_if {
+            request = request.header(name, value);
         }
         self.send(path, request.body(body)).await
     }

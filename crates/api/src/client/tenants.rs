@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::call::ApiClient;
+use super::call::OnlyIf;
 use super::error::ApiError;
 use super::platform::ListQuery;
 use crate::document::TenantDocument;
@@ -60,17 +61,17 @@ impl ApiClient {
         self.change(Method::PATCH, &path(id, ""), body).await
     }
 
-    /// `PUT /v1/tenants/{id}`, only if its etag is still this one.
+    /// `PUT /v1/tenants/{id}`, under a condition.
     ///
     /// # Errors
-    /// See [`ApiError`]; a problem of status 412 when it was changed meanwhile.
+    /// See [`ApiError`]; a problem of status 412 when the condition does not hold.
     pub async fn tenant_put(
         &self,
         id: &str,
         body: &Value,
-        etag: Option<&str>,
+        only_if: OnlyIf<'_>,
     ) -> Result<Accepted, ApiError> {
-        self.if_match(etag).change(Method::PUT, &path(id, ""), body).await
+        self.only_if(only_if).change(Method::PUT, &path(id, ""), body).await
     }
 
     /// `GET /v1/tenants/{id}/document`.

@@ -23,6 +23,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::kinds::WEBHOOK_PAUSED;
 use crate::webhooks::Webhooks;
 use crate::webhooks::schedule;
 use crate::webhooks::sign;
@@ -245,7 +246,7 @@ fn entry(attempt: &Attempt, now: OffsetDateTime) -> Value {
 fn paused(webhook: &WebhookRecord, now: OffsetDateTime) -> EventInsert {
     EventInsert {
         at: now,
-        kind: "webhook.paused".to_owned(),
+        kind: WEBHOOK_PAUSED.to_owned(),
         tenant: None,
         shard: None,
         account: Some(webhook.account),

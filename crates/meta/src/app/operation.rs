@@ -209,7 +209,7 @@ async fn tell(change: &mut Change<'_>, id: OperationId, kind: &str) -> Result<()
             "actor": view.actor,
         }),
     };
-    change.txn.event_append(&event).await.map(drop)
+    change.tell(event).await
 }
 
 /// Appends an event that carries the operation as it is now.

@@ -19,14 +19,17 @@ use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
 use crate::problem::etag_mismatch;
+use crate::problem::exists;
 
-/// The condition of an `If-Match` header (RFC 9110 section 13.1.1).
+/// What must hold for a change to be made (RFC 9110 sections 13.1.1 and 13.1.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum IfMatch {
-    /// `*`: it must exist.
-    Any,
-    /// One of these strong etags.
+pub(crate) enum Condition {
+    /// `If-Match: *`: it exists.
+    Exists,
+    /// `If-Match`: it has one of these strong etags.
     Etags(Vec<String>),
+    /// `If-None-Match: *`: it does not exist.
+    Absent,
 }
 
 /// A mutation under way.
@@ -35,7 +38,7 @@ pub(crate) struct Scope {
     pub(crate) plane: Arc<Plane>,
     pub(crate) caller: Caller,
     pub(crate) origin: Origin,
-    pub(crate) if_match: Option<IfMatch>,
+    pub(crate) condition: Option<Condition>,
     pub(crate) claim: Option<IdempotencyClaim>,
     /// Where a dry run leaves what it would have done; `None` for the real thing.
     pub(crate) dry_run: Option<Mutex<Vec<Noted>>>,
@@ -57,12 +60,13 @@ pub(crate) struct Answer {
 }
 
 impl Scope {
-    /// Whether the caller's `If-Match` holds for a resource of this etag.
+    /// Whether the caller's condition holds for a resource of this etag, which is there.
     pub(crate) fn check_etag(&self, current: &str) -> Result<(), ApiError> {
-        match &self.if_match {
-            Some(IfMatch::Etags(wanted)) if !wanted.iter().any(|etag| etag == current) => {
+        match &self.condition {
+            Some(Condition::Etags(wanted)) if !wanted.iter().any(|etag| etag == current) => {
                 Err(etag_mismatch(current))
             }
+            Some(Condition::Absent) => Err(exists(current)),
             _ => Ok(()),
         }
     }

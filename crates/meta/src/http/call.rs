@@ -30,7 +30,7 @@ use sha2::Sha256;
 
 use crate::app::plan::planner;
 use crate::app::scope::Answer;
-use crate::app::scope::IfMatch;
+use crate::app::scope::Condition;
 use crate::app::scope::Scope;
 use crate::change::Origin;
 use crate::codes;
@@ -63,7 +63,7 @@ pub(crate) struct Call {
     plane: Arc<Plane>,
     caller: Caller,
     origin: Origin,
-    if_match: Option<IfMatch>,
+    condition: Option<Condition>,
     key: Option<String>,
     method: String,
     path: String,
@@ -100,7 +100,7 @@ impl Call {
     ) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, plane).await?;
         let key = idempotency_key(&parts.headers)?;
-        let if_match = if_match(&parts.headers)?;
+        let condition = condition(&parts.headers)?;
         check_media_type(&parts.headers)?;
         let dry_run = dry_run::is_asked(&Params::from_request_parts(parts, plane).await?)?;
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
@@ -109,7 +109,7 @@ impl Call {
             plane: Arc::clone(plane),
             origin: Origin { actor: caller.actor(), request_id },
             caller,
-            if_match,
+            condition,
             key,
             method: parts.method.as_str().to_owned(),
             path,
@@ -186,7 +186,7 @@ impl Call {
             plane: Arc::clone(&plane),
             caller: self.caller,
             origin: self.origin,
-            if_match: self.if_match,
+            condition: self.condition,
             claim: None,
             dry_run: Some(Mutex::default()),
         });
@@ -231,7 +231,7 @@ impl Call {
             plane: Arc::clone(&plane),
             caller: self.caller,
             origin: self.origin,
-            if_match: self.if_match,
+            condition: self.condition,
             claim: claim.clone(),
             dry_run: None,
         });
@@ -293,8 +293,28 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     if values.next().is_some() || !fits { Err(wrong()) } else { Ok(Some(text.to_owned())) }
 }
 
-/// RFC 9110 section 13.1.1; a weak etag never matches, so it is kept as one that can't.
-fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, ApiError> {
+/// One of the two conditions of RFC 9110 sections 13.1.1 and 13.1.2.
+fn condition(headers: &HeaderMap) -> Result<Option<Condition>, ApiError> {
+    let if_match = if_match(headers)?;
+    let mut absent = headers.get_all(header::IF_NONE_MATCH).iter();
+    match (if_match, absent.next(), absent.next()) {
+        (if_match, None, _) => Ok(if_match),
+        (None, Some(value), None) if value.as_bytes().trim_ascii() == b"*" => {
+            Ok(Some(Condition::Absent))
+        }
+        (None, ..) => Err(ApiError::new(
+            &codes::BAD_REQUEST,
+            "a change takes `If-None-Match: *` only: do it if it does not exist",
+        )),
+        (Some(_), ..) => Err(ApiError::new(
+            &codes::BAD_REQUEST,
+            "`If-Match` and `If-None-Match` exclude each other: send one of them",
+        )),
+    }
+}
+
+/// A weak etag never matches, so it is kept as one that can't.
+fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, ApiError> {
     let mut etags = Vec::new();
     let mut any = false;
     let mut given = false;
@@ -311,8 +331,8 @@ fn if_match(headers: &HeaderMap) -> Result<Option<IfMatch>, ApiError> {
     }
     Ok(match (given, any) {
         (false, _) => None,
-        (true, true) => Some(IfMatch::Any),
-        (true, false) => Some(IfMatch::Etags(etags)),
+        (true, true) => Some(Condition::Exists),
+        (true, false) => Some(Condition::Etags(etags)),
     })
 }
 

@@ -29,6 +29,17 @@ const OUTPUT_MAX: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Proven(pub(crate) Caller);
 
+/// What must hold for a request from within.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OnlyIf<'a> {
+    /// Nothing.
+    Whatever,
+    /// It has this etag.
+    Etag(&'a str),
+    /// It does not exist.
+    Absent,
+}
+
 /// A request from within.
 #[derive(Debug)]
 pub(crate) struct Inner<'a> {
@@ -37,7 +48,7 @@ pub(crate) struct Inner<'a> {
     /// `null` for none.
     pub(crate) body: &'a Value,
     pub(crate) dry_run: bool,
-    pub(crate) if_match: Option<&'a str>,
+    pub(crate) only_if: OnlyIf<'a>,
 }
 
 /// The answer.
@@ -58,9 +69,11 @@ pub(crate) struct Kept(pub(crate) Value);
 pub(crate) async fn send(scope: &Arc<Scope>, inner: Inner<'_>) -> Result<Done, ApiError> {
     let query = if inner.dry_run { "?dryRun=true" } else { "" };
     let mut request = Request::builder().method(inner.method).uri(format!("{}{query}", inner.path));
-    if let Some(etag) = inner.if_match {
-        request = request.header(header::IF_MATCH, format!("\"{etag}\""));
-    }
+    request = match inner.only_if {
+        OnlyIf::Whatever => request,
+        OnlyIf::Etag(etag) => request.header(header::IF_MATCH, format!("\"{etag}\"")),
+        OnlyIf::Absent => request.header(header::IF_NONE_MATCH, "*"),
+    };
     let body = match inner.body {
         Value::Null => Body::empty(),
         body => {

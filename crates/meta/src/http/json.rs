@@ -84,7 +84,8 @@ pub(crate) fn from_value<T: Serialize + DeserializeOwned>(
         let text = error.inner().to_string();
         let path = pointer(error.path().iter());
         let Some(unknown) = unknown_field(&text) else {
-            complaints.push(FieldError::new(format!("{base}{path}"), text));
+            let words = unknown_word::<T>(&text, &value, &path).unwrap_or(text);
+            complaints.push(FieldError::new(format!("{base}{path}"), words));
             return Err(ApiError::fields(complaints));
         };
         // The path of an unknown field is that of its object, or its own.
@@ -111,9 +112,15 @@ pub(crate) fn from_value<T: Serialize + DeserializeOwned>(
 /// Serde takes an array for an object, its fields in their order; an API must not: a field that is
 /// added later would change its meaning.
 fn positional<T: Serialize>(decoded: &T, value: &Value, base: &str) -> Option<FieldError> {
-    fn find(decoded: &Value, given: &Value, at: &str) -> Option<String> {
+    fn find(decoded: &Value, given: &Value, at: &str) -> Option<(String, &'static str)> {
         match (decoded, given) {
-            (Value::Object(_), Value::Array(_)) => Some(at.to_owned()),
+            (Value::Object(_), Value::Array(_)) => {
+                Some((at.to_owned(), "invalid type: an array, expected an object"))
+            }
+            // Serde takes `{"gold": null}` for the word `gold`.
+            (Value::String(_), Value::Object(_)) => {
+                Some((at.to_owned(), "invalid type: an object, expected a string"))
+            }
             (Value::Object(decoded), Value::Object(given)) => {
                 given.iter().find_map(|(key, value)| {
                     find(decoded.get(key)?, value, &format!("{at}/{}", escape(key)))
@@ -128,8 +135,7 @@ fn positional<T: Serialize>(decoded: &T, value: &Value, base: &str) -> Option<Fi
         }
     }
     let decoded = serde_json::to_value(decoded).ok()?;
-    find(&decoded, value, base)
-        .map(|at| FieldError::new(at, "invalid type: an array, expected an object"))
+    find(&decoded, value, base).map(|(at, words)| FieldError::new(at, words))
 }
 
 struct UnknownField<'a> {
@@ -143,6 +149,32 @@ fn unknown_field(text: &str) -> Option<UnknownField<'_>> {
     let (name, rest) = rest.split_once('`')?;
     let known = rest.split('`').skip(1).step_by(2).collect();
     Some(UnknownField { name, known })
+}
+
+/// Says of a field that is one of some words which ones it takes, where serde complains of another
+/// word or of what is no word at all. Pinned by a test that walks all such fields of a document.
+fn unknown_word<T: DeserializeOwned>(text: &str, value: &Value, path: &str) -> Option<String> {
+    if let Some(rest) = text.strip_prefix("unknown variant `") {
+        let (word, rest) = rest.split_once("`, ")?;
+        let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        let allowed = known.join(", ");
+        return Some(match closest(word, &known) {
+            Some(meant) => format!("is one of {allowed}: did you mean `{meant}`?"),
+            None => format!("is one of {allowed}, not `{word}`"),
+        });
+    }
+    // What is no word is not told apart from other wrong types, but a wrong word in its place is.
+    if !text.starts_with("invalid type: ") {
+        return None;
+    }
+    let mut with_word = value.clone();
+    *with_word.pointer_mut(path)? = Value::from("");
+    let error = serde_path_to_error::deserialize::<_, T>(with_word).err()?;
+    let known = error.inner().to_string();
+    let known = known.strip_prefix("unknown variant ``, ")?;
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    (pointer(error.path().iter()) == path)
+        .then(|| format!("is one of {}, as a string", known.join(", ")))
 }
 
 impl UnknownField<'_> {
@@ -224,8 +256,23 @@ mod tests {
             (r#"[1]"#, "/0"),
             (r#"["abc"]"#, ""),
             (r#"{"name":"abc","spec":{"wordpress":["7.1"]}}"#, "/spec/wordpress"),
+            (r#"{"name":"abc","spec":{"tier":{"gold":null}}}"#, "/spec/tier"),
         ] {
             assert_eq!(complaints(body)[0].0, pointer, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_not_taken_is_answered_with_those_that_are() {
+        for (tier, words) in [
+            (r#""platinum""#, "is one of bronze, silver, gold, not `platinum`"),
+            (r#""sliver""#, "is one of bronze, silver, gold: did you mean `silver`?"),
+            ("7", "is one of bronze, silver, gold, as a string"),
+            ("[]", "is one of bronze, silver, gold, as a string"),
+            ("null", "is one of bronze, silver, gold, as a string"),
+        ] {
+            let body = format!(r#"{{"name":"abc","spec":{{"tier":{tier}}}}}"#);
+            assert_eq!(complaints(&body)[0].1, words, "{body}");
         }
     }
 

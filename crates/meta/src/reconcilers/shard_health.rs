@@ -43,7 +43,7 @@ pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
             account: None,
             data: serde_json::json!({ "health": health, "before": told.get(shard) }),
         };
-        change.txn.event_append(&event).await?;
+        change.tell(event).await?;
     }
     change.txn.setting_put(SETTING, &Value::Object(current), now).await?;
     change.commit().await

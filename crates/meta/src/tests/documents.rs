@@ -100,9 +100,22 @@ async fn conditions_strangers_and_deleted_sites() {
         |etag: &str| meta.request("PUT", "/v1/tenants/bakery").header("if-match", etag);
     let absent = meta.call(with_json(conditional("*"), &plain)).await;
     absent.is_problem(412, "etag_mismatch");
-    let made = meta.put("/v1/tenants/bakery", plain.clone()).await.is(202);
+    let new = || meta.request("PUT", "/v1/tenants/bakery").header("if-none-match", "*");
+    let made = meta.call(with_json(new(), &plain)).await.is(202);
     meta.ended(made.at("/operation/id")).await;
     meta.call(with_json(conditional("\"old\""), &plain)).await.is_problem(412, "etag_mismatch");
+    let exists = meta.call(with_json(new(), &plain)).await;
+    exists.is_problem(412, "etag_mismatch");
+    assert!(exists.at("/detail").contains("it exists"), "{}", exists.text);
+    let both = meta.call(with_json(new().header("if-match", "*"), &plain)).await;
+    both.is_problem(400, "bad_request");
+    for wrong in ["\"an-etag\"", "", "*, *"] {
+        let request = meta.request("PUT", "/v1/tenants/bakery").header("if-none-match", wrong);
+        meta.call(with_json(request, &plain)).await.is_problem(400, "bad_request");
+    }
+    // The same holds for whatever changes a site that is there.
+    let request = meta.request("POST", "/v1/tenants/bakery/suspend").header("if-none-match", "*");
+    meta.call(with_json(request, &json!({}))).await.is_problem(412, "etag_mismatch");
 
     let stranger = meta.member("stranger").await;
     let request = meta.request_as(&stranger, "PUT", "/v1/tenants/bakery");
@@ -117,6 +130,32 @@ async fn conditions_strangers_and_deleted_sites() {
     let wrong = meta.put("/v1/tenants/console", wrong).await;
     wrong.is_problem(422, "invalid_fields");
     assert_eq!(wrong.at("/errors/0/pointer"), "/metadata/name");
+}
+
+#[tokio::test]
+async fn of_many_who_make_one_name_at_once_one_does() {
+    let meta = Meta::start(1).await;
+    let titled =
+        |title: &str| document("bakery", json!({}), json!({ "wordpress": { "title": title } }));
+    let bodies: Vec<Value> = (0..12).map(|number| titled(&format!("Of {number}"))).collect();
+    let puts = bodies.iter().map(|body| {
+        let new = meta.request("PUT", "/v1/tenants/bakery").header("if-none-match", "*");
+        meta.call(with_json(new, body))
+    });
+    let answers = futures_util::future::join_all(puts).await;
+    let made: Vec<_> = answers.iter().filter(|answer| answer.status == 202).collect();
+    assert_eq!(made.len(), 1);
+    for answer in answers.iter().filter(|answer| answer.status != 202) {
+        answer.is_problem(412, "etag_mismatch");
+    }
+    meta.ended(made[0].at("/operation/id")).await;
+    let shown = meta.get("/v1/tenants/bakery/document").await.is(200);
+    assert_eq!(
+        shown.at("/spec/wordpress/title"),
+        made[0].at("/tenant/spec/wordpress/title"),
+        "nobody wrote over it"
+    );
+    assert_eq!(shown.body["status"]["generation"], 1);
 }
 
 #[tokio::test]

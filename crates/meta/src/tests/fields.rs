@@ -49,6 +49,50 @@ fn the_table_and_the_schema_are_about_the_same_fields() {
     assert!(gone.is_empty(), "in the table, and not in the schema: {gone:?}");
 }
 
+/// Fields that take one of some words, with those words.
+fn choices(schema: &Value, root: &Value, at: &str, into: &mut Vec<(String, Vec<Value>)>) {
+    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+        let target = root.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        return choices(target, root, at, into);
+    }
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        into.push((at.to_owned(), words.clone()));
+    }
+    // What may be left out is the word or null.
+    for one in schema.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
+        choices(one, root, at, into);
+    }
+    for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        choices(field, root, &format!("{at}/{name}"), into);
+    }
+    if let Some(items) = schema.get("items") {
+        choices(items, root, &format!("{at}/*"), into);
+    }
+}
+
+#[tokio::test]
+async fn a_word_that_a_field_does_not_take_is_answered_with_those_that_it_takes() {
+    let meta = Meta::start(0).await;
+    let schema = crate::tenant_schema();
+    let mut fields = Vec::new();
+    choices(&schema, &schema, "", &mut fields);
+    fields.retain(|(at, _)| !at.starts_with("/status"));
+    assert!(fields.len() >= 7, "{fields:?}");
+    for (at, words) in fields {
+        for wrong in [json!("zzz"), json!(7), json!([]), json!({ "zzz": null })] {
+            let mut wanted = document("bakery");
+            set(&mut wanted, &at, wrong.clone());
+            let refused = meta.put("/v1/tenants/bakery", wanted).await;
+            refused.is_problem(422, "invalid_fields");
+            let (place, detail) = (refused.at("/errors/0/pointer"), refused.at("/errors/0/detail"));
+            assert_eq!(place, at.replace('*', "0"));
+            let all = words.iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>();
+            let begin = format!("is one of {}", all.join(", "));
+            assert!(detail.starts_with(&begin), "{at} = {wrong}: {detail}");
+        }
+    }
+}
+
 fn document(name: &str) -> Value {
     json!({ "apiVersion": "aipress.io/v1", "kind": "Tenant", "metadata": { "name": name } })
 }

@@ -1,5 +1,5 @@
 //! Many followers at once, over real sockets, while much changes: none misses anything, and
-//! memory stays bounded.
+//! memory stays bounded. `make bench-events` does it with a thousand.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -162,11 +162,4 @@ async fn every_event(meta: &Meta) -> Vec<u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_followers_miss_nothing() {
     follow(200, 3).await;
-}
-
-/// `make bench-events` runs it: it wants 4,096 open files and half a minute of the machine.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "half a minute of the whole machine: make bench-events"]
-async fn a_thousand_followers_miss_nothing() {
-    follow(1_000, 20).await;
 }

@@ -42,7 +42,7 @@ pub(super) fn scope(plane: &Arc<Plane>, caller: &Caller) -> Scope {
         plane: Arc::clone(plane),
         caller: caller.clone(),
         origin: Origin { actor: caller.actor(), request_id: None },
-        if_match: None,
+        condition: None,
         claim: None,
         dry_run: None,
     }

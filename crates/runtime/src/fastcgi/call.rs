@@ -76,16 +76,22 @@ impl Call<'_> {
     /// Asks and waits for the whole answer.
     pub async fn send(self) -> Result<Reply, CallError> {
         let wait = self.wait;
-        timeout(wait, self.exchange()).await.map_err(|_| CallError::TimedOut(wait))?
+        let all = async { self.answer(self.begin().await?).await };
+        timeout(wait, all).await.map_err(|_| CallError::TimedOut(wait))?
     }
 
-    async fn exchange(self) -> Result<Reply, CallError> {
+    /// Connects; nothing is written yet.
+    pub(super) async fn begin(&self) -> Result<Exchange, CallError> {
+        let stream = Exchange::connect(self.socket, self.wait).await?;
         let mut params = Vec::new();
         for (name, value) in self.params {
             put_pair(&mut params, name.as_bytes(), value.as_bytes());
         }
-        let stream = Exchange::connect(self.socket, self.wait).await?;
-        let mut exchange = Exchange::begin(stream, &params, Stdin::Memory(self.stdin));
+        Ok(Exchange::begin(stream, &params, Stdin::Memory(self.stdin.clone())))
+    }
+
+    /// The whole answer of a call that was begun.
+    pub(super) async fn answer(&self, mut exchange: Exchange) -> Result<Reply, CallError> {
         let (mut answer, mut stderr) = (BytesMut::new(), BytesMut::new());
         let end = loop {
             match exchange.next().await? {

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use tokio::{
-    io::AsyncWrite,
+    io::{AsyncWrite, AsyncWriteExt},
     net::UnixStream,
     time::{Instant, sleep_until, timeout_at},
 };
@@ -23,10 +23,13 @@ use tokio_util::io::poll_read_buf;
 use super::{
     begin_request::put_begin_request,
     decode::{DecodeError, Decoder, Event},
+    nudge::Nudge,
     record::{RecordType, put_stream, put_stream_end},
     stdin::Stdin,
 };
 
+/// Length of the record that begins a request.
+const BEGIN_BYTES: usize = 16;
 /// How much is read from the connection at once.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -69,6 +72,10 @@ pub struct Exchange {
     decoder: Decoder,
     /// Whether a byte of the answer came.
     is_answered: bool,
+    /// Bytes written.
+    written: usize,
+    /// Until a worker took the request.
+    nudge: Option<Nudge>,
 }
 
 impl Exchange {
@@ -106,8 +113,37 @@ impl Exchange {
         put_begin_request(&mut out);
         put_stream(&mut out, RecordType::Params, params);
         put_stream_end(&mut out, RecordType::Params);
-        let (input, decoder) = (BytesMut::new(), Decoder::default());
-        Self { stream, out, stdin: Some(stdin), input, decoder, is_answered: false }
+        Self {
+            stream,
+            out,
+            stdin: Some(stdin),
+            input: BytesMut::new(),
+            decoder: Decoder::default(),
+            is_answered: false,
+            written: 0,
+            nudge: Some(Nudge::new()),
+        }
+    }
+
+    /// Writes the beginning only: a worker that takes it is busy until the rest comes.
+    pub(super) async fn announce(&mut self) -> Result<(), ExchangeError> {
+        let begin = self.out.split_to(BEGIN_BYTES);
+        self.stream.write_all(&begin).await.map_err(ExchangeError::Io)?;
+        self.written += begin.len();
+        Ok(())
+    }
+
+    /// Waits until a worker has taken it.
+    pub(super) async fn taken(&mut self) {
+        poll_fn(|cx| self.poll_taken(cx)).await;
+    }
+
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(nudge) = &mut self.nudge {
+            ready!(nudge.poll_taken(cx, &self.stream, self.written));
+            self.nudge = None;
+        }
+        Poll::Ready(())
     }
 
     /// The next event. After [`Event::End`] don't ask again.
@@ -125,7 +161,16 @@ impl Exchange {
             if let Some(event) = self.decoder.next(&mut self.input)? {
                 return Poll::Ready(Ok(event));
             }
-            match ready!(self.poll_read(cx)) {
+            let read = match self.poll_read(cx) {
+                Poll::Ready(read) => read,
+                Poll::Pending => {
+                    // Its timer has left its waker, too.
+                    let _ = self.poll_taken(cx);
+                    return Poll::Pending;
+                }
+            };
+            self.nudge = None;
+            match read {
                 Ok(0) => return Poll::Ready(Err(ExchangeError::Truncated)),
                 Ok(_) => self.is_answered = true,
                 // A worker that was killed with input unread resets the connection, too.
@@ -150,7 +195,10 @@ impl Exchange {
                 }
             }
             match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.out)) {
-                Ok(written) if written > 0 => self.out.advance(written),
+                Ok(written) if written > 0 => {
+                    self.out.advance(written);
+                    self.written += written;
+                }
                 // The application reads no more. It may have answered; the reading side knows.
                 _ => {
                     self.out.clear();

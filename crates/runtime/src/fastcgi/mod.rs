@@ -12,6 +12,7 @@ pub mod decode;
 pub mod end_request;
 pub mod exchange;
 pub mod head;
+mod nudge;
 pub mod params;
 pub mod ping;
 pub mod record;

@@ -300,3 +300,31 @@ async fn pings() {
     let wait = std::time::Duration::from_millis(50);
     assert!(aipress_runtime::fpm_ping(&served.fpm_socket, "/fpm-ping", wait).await.is_err());
 }
+
+/// Of connections that come at once php-fpm hears one only, and one of its workers was idle.
+#[tokio::test]
+async fn each_of_many_requests_at_once_has_a_worker() {
+    const AT_ONCE: usize = 5;
+    let (served, fpm) = start(|site| site.max_workers = AT_ONCE).await;
+    fpm.ping().await.unwrap();
+    let held = served.write("site/wp-content/uploads/held/none", "");
+    let held = held.parent().unwrap();
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(held, anybody).unwrap();
+    let script = "<?php touch($_GET['in'] . '/' . getmypid()); \
+                  while (!file_exists($_GET['in'] . '/go')) { usleep(5000); clearstatcache(); } \
+                  echo getmypid();";
+    served.write("core/wp-cron.php", script);
+    let path = format!("/wp-cron.php?in={}", held.display());
+    let all = futures_util::future::join_all((0..AT_ONCE).map(|_| served.get(&path)));
+    let together = async {
+        until("each has a worker", || std::fs::read_dir(held).unwrap().count() == AT_ONCE + 1)
+            .await;
+        std::fs::write(held.join("go"), "").unwrap();
+    };
+    let (answers, ()) = tokio::join!(all, together);
+    let mut workers: Vec<String> = answers.iter().map(|answer| answer.text()).collect();
+    workers.sort();
+    workers.dedup();
+    assert_eq!(workers.len(), AT_ONCE, "{workers:?}");
+}

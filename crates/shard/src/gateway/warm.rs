@@ -1,7 +1,11 @@
-//! Keeps a worker warm for sites whose tier has a minimum: pools start workers on demand and end
-//! idle ones, so a look at the pool more often than that keeps one.
+//! Keeps workers warm for sites that have a minimum: pools start workers on demand and end idle
+//! ones, so a look at each more often than that keeps it.
+//!
+//! A look takes a worker's turn like a visitor's request: with it a site has never more workers
+//! than it may, and what is busy needs no look.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -9,19 +13,27 @@ use std::time::Duration;
 use aipress_api::internal::SiteEntry;
 use aipress_api::internal::SiteState;
 use aipress_drivers::local::fpm::PING_PATH;
-use aipress_runtime::fpm_ping;
-use std::sync::Arc;
+use aipress_runtime::SiteTable;
+use aipress_runtime::fpm_ping_workers;
 use tokio_util::sync::CancellationToken;
 
-/// Half of the time after which a pool ends an idle worker.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// A little less than the 10 s after which a pool ends an idle worker. Idle workers take turns: were
+/// it half of that, twice as many would stay.
+const INTERVAL: Duration = Duration::from_secs(8);
 /// A pool that takes longer has other worries than staying warm.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pools to keep warm and how many workers each.
+/// The pools to keep warm.
 #[derive(Default)]
 pub(super) struct Warm {
-    pools: Mutex<Vec<(PathBuf, u32)>>,
+    pools: Mutex<Vec<Pool>>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Pool {
+    uid: String,
+    socket: PathBuf,
+    workers: usize,
 }
 
 impl Warm {
@@ -30,30 +42,33 @@ impl Warm {
         let pools = entries
             .iter()
             .filter(|entry| entry.state == SiteState::Serving && entry.min_workers > 0)
-            .map(|entry| (entry.fpm_socket.clone(), entry.min_workers))
+            .map(|entry| Pool {
+                uid: entry.uid.to_string(),
+                socket: entry.fpm_socket.clone(),
+                workers: usize::try_from(entry.min_workers).unwrap_or(1),
+            })
             .collect();
         *self.pools.lock().unwrap_or_else(PoisonError::into_inner) = pools;
     }
 
-    fn now(&self) -> Vec<(PathBuf, u32)> {
+    fn now(&self) -> Vec<Pool> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// Looks at each pool until `stop`.
-pub(super) async fn run(warm: Arc<Warm>, stop: CancellationToken) {
+pub(super) async fn run(warm: Arc<Warm>, sites: Arc<SiteTable>, stop: CancellationToken) {
     loop {
-        for (socket, workers) in warm.now() {
+        for pool in warm.now() {
             // The table may have changed meanwhile: a pool that lost its site stays cold.
-            if !warm.now().iter().any(|(wanted, _)| *wanted == socket) {
+            if !warm.now().contains(&pool) {
                 continue;
             }
-            // At the same time, so that they meet different workers.
-            let pings = (0..workers).map(|_| fpm_ping(&socket, PING_PATH, PATIENCE));
-            for result in futures_util::future::join_all(pings).await {
-                if let Err(error) = result {
-                    tracing::debug!(socket = %socket.display(), %error, "a pool stays cold");
-                }
+            let Some(site) = sites.by_uid(&pool.uid) else { continue };
+            let turns = site.turns(pool.workers);
+            let looked = fpm_ping_workers(&pool.socket, PING_PATH, turns.len(), PATIENCE).await;
+            if let Err(error) = looked {
+                tracing::debug!(socket = %pool.socket.display(), %error, "a pool stays cold");
             }
         }
         tokio::select! {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aipress_api::Accepted;
 use aipress_api::TenantPatch;
 use aipress_api::client::ApiClient;
+use aipress_types::spec::fields::FIELDS;
 use serde_json::Value;
 use serde_json::json;
 
@@ -71,7 +72,8 @@ pub(super) async fn update(
     end(client, accepted, args.wait, output).await
 }
 
-/// Sets `a.b=value` in a merge patch; `null`, numbers and booleans are what they look like.
+/// Sets `a.b=value` in a merge patch; `null` and booleans are what they look like, and numbers
+/// are where the field is one: the version `7` of WordPress is a text.
 fn assign(spec: &mut Value, assignment: &str) -> Result<(), Failure> {
     let (field, text) = assignment
         .split_once('=')
@@ -81,7 +83,10 @@ fn assign(spec: &mut Value, assignment: &str) -> Result<(), Failure> {
         "null" => Value::Null,
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
-        text => Value::String(text.to_owned()),
+        text => match text.parse::<i64>() {
+            Ok(number) if is_number(field) => Value::from(number),
+            _ => Value::String(text.to_owned()),
+        },
     };
     let mut place = spec;
     for part in field.split('.') {
@@ -92,6 +97,13 @@ fn assign(spec: &mut Value, assignment: &str) -> Result<(), Failure> {
     }
     *place = value;
     Ok(())
+}
+
+/// Whether a field of the spec, written with points, takes a number.
+fn is_number(field: &str) -> bool {
+    let pointer = format!("/spec/{}", field.replace('.', "/"));
+    let known = FIELDS.iter().find(|known| known.pointer == pointer);
+    known.is_some_and(|known| known.example.parse::<i64>().is_ok())
 }
 
 /// Follows what was accepted to its end, and shows the site.
@@ -123,12 +135,20 @@ mod tests {
     #[test]
     fn assignments_become_a_merge_patch() {
         let mut spec = json!({});
-        for text in ["wordpress.version=6.8", "region=null", "wordpress.locale=de_DE", "x.y=a=b"] {
+        for text in [
+            "wordpress.version=7",
+            "region=null",
+            "wordpress.locale=de_DE",
+            "x.y=a=b",
+            "runtime.maxInstances=2",
+            "env.PORT=80",
+        ] {
             assign(&mut spec, text).unwrap();
         }
         assert_eq!(
             spec,
-            json!({"wordpress": {"version": "6.8", "locale": "de_DE"}, "region": null, "x": {"y": "a=b"}})
+            json!({"wordpress": {"version": "7", "locale": "de_DE"}, "region": null,
+                "x": {"y": "a=b"}, "runtime": {"maxInstances": 2}, "env": {"PORT": "80"}})
         );
         for bad in ["", "x", "=1", "a..b=1"] {
             assert!(assign(&mut spec, bad).is_err(), "{bad}");

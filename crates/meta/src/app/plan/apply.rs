@@ -13,10 +13,12 @@ use serde_json::Value;
 use crate::app::plan;
 use crate::app::scope::Answer;
 use crate::app::scope::Scope;
+use crate::app::tenant::create;
 use crate::change::Change;
 use crate::codes;
 use crate::http::dispatch;
 use crate::http::dispatch::Inner;
+use crate::http::dispatch::OnlyIf;
 use crate::plane::Plane;
 use crate::policy::Action;
 use crate::policy::Caller;
@@ -159,7 +161,7 @@ pub(crate) async fn plan_again(
         path: &item.path,
         body: &item.body,
         dry_run: true,
-        if_match: None,
+        only_if: OnlyIf::Whatever,
     };
     let done = dispatch::send(scope, inner).await?;
     if done.status >= 400 {
@@ -178,12 +180,17 @@ async fn send(
 ) -> Result<(Vec<PlanResult>, Vec<PlanResult>), ApiError> {
     let (mut results, mut kept): (Vec<PlanResult>, Vec<PlanResult>) = (Vec::new(), Vec::new());
     for (item, etag) in items.iter().zip(etags) {
+        let only_if = match etag {
+            Some(etag) => OnlyIf::Etag(etag),
+            None if item.action == create::KIND => OnlyIf::Absent,
+            None => OnlyIf::Whatever,
+        };
         let inner = Inner {
             method: &item.method,
             path: &item.path,
             body: &item.body,
             dry_run: false,
-            if_match: etag.as_deref(),
+            only_if,
         };
         let done = dispatch::send(scope, inner).await?;
         let status = done.status;

@@ -35,7 +35,7 @@ use crate::policy::authorize;
 use crate::problem::ApiError;
 
 /// Kind of the operation, and word in audit and events.
-const KIND: &str = "tenant.create";
+pub(crate) const KIND: &str = "tenant.create";
 
 /// A tenant to make, as it was asked for.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use aipress_types::FieldError;
 use aipress_types::TenantSpec;
 
 use crate::app::scope::Answer;
+use crate::app::scope::Condition;
 use crate::app::scope::Scope;
 use crate::app::tenant;
 use crate::app::tenant::create;
@@ -41,7 +42,7 @@ pub(crate) async fn put(
                 format!("is not `{id}`, which the document is put to"),
             ));
         }
-        if scope.if_match.is_some() {
+        if matches!(scope.condition, Some(Condition::Exists | Condition::Etags(_))) {
             return Err(ApiError::new(
                 &codes::ETAG_MISMATCH,
                 format!("there is no site `{id}`, and `If-Match` wants one: leave it out"),

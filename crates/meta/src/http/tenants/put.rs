@@ -20,7 +20,11 @@ use crate::http::json;
     path = "/v1/tenants/{id}",
     tag = "tenants",
     operation_id = "tenant_put",
-    params(("id" = String, Path, description = "Name or uid; the name is that of the document")),
+    params(
+        ("id" = String, Path, description = "Name or uid; the name is that of the document"),
+        ("If-None-Match" = Option<String>, Header, pattern = r"^\*$",
+         description = "`*`: only if there is no such site; else 412 `etag_mismatch`"),
+    ),
     request_body = TenantDocument,
     responses(
         (status = 200, description = "Nothing to change but at most labels and display name",
