@@ -13,7 +13,7 @@ endif
 target := $(or $(CARGO_TARGET_DIR),target)
 aipress := $(target)/release/aipress
 
-.PHONY: help up down status clean-data test test-api test-php lint fmt generate bench bench-events bench-report
+.PHONY: help up down status clean-data test test-api test-chaos test-php lint fmt generate bench bench-events bench-report
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: ## Run every test: unit, integration, end to end against real WordPress
 
 test-api: ## Test the API against its own description, with Schemathesis
 	@scripts/test api
+
+test-chaos: ## Let a random platform suffer, and look what is left (flags: SECONDS=600 SEED=…)
+	@AIPRESS_CHAOS_SECONDS=$(or $(SECONDS),180) $(if $(SEED),AIPRESS_CHAOS_SEED=$(SEED)) scripts/test chaos
 
 test-php: ## Run the tests of what runs inside WordPress
 	@scripts/test php

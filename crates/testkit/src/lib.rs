@@ -12,6 +12,7 @@
 
 mod browser;
 mod cli;
+mod disk;
 mod platform;
 mod processes;
 mod status;

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::browser::Browser;
 use crate::cli::Told;
+use crate::disk;
 use crate::processes;
 use crate::processes::Process;
 use crate::status;
@@ -32,6 +33,8 @@ const PREFIX: &str = "aipress-e2e-";
 const IN_USE: &str = "in-use";
 /// Folder of the binary, in a platform's folder.
 const BUILD: &str = "build";
+/// Where a disk of its own is mounted, in a platform's folder; short, because Unix sockets are below.
+const DISK: &str = "d";
 /// Longest that a command may take.
 const COMMAND: Duration = Duration::from_secs(180);
 /// Unix ids of one platform: base and three shards.
@@ -50,12 +53,14 @@ pub struct PlatformOptions {
     pub hello: bool,
     /// As root: runs as another Unix user, who is nobody special.
     pub unprivileged: bool,
+    /// A disk of its own of so many MiB, which [`Platform::fill_disk`] fills; takes root.
+    pub disk: Option<u64>,
 }
 
 impl PlatformOptions {
     /// Two shards, no first site, this process's user.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        Self { binary: binary.into(), shards: 2, hello: false, unprivileged: false }
+        Self { binary: binary.into(), shards: 2, hello: false, unprivileged: false, disk: None }
     }
 }
 
@@ -108,6 +113,9 @@ impl Platform {
         fs::hard_link(&options.binary, &binary)
             .or_else(|_| fs::copy(&options.binary, &binary).map(drop))
             .expect("the binary");
+        if let Some(mib) = options.disk {
+            disk::mount(&folder, &folder.join(DISK), mib);
+        }
         Self { folder, address: free_port(pid), uid_base, user, options, _in_use: in_use }
     }
 
@@ -135,7 +143,24 @@ impl Platform {
 
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        match self.options.disk {
+            None => self.folder.join("data"),
+            Some(_) => self.folder.join(DISK).join("data"),
+        }
+    }
+
+    /// Takes all space of the platform's own disk but so many KiB.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn fill_disk(&self, but_kib: u64) {
+        assert!(self.options.disk.is_some(), "this platform is on the machine's disk");
+        disk::fill(&self.folder.join(DISK), but_kib);
+    }
+
+    /// Gives the space back.
+    pub fn free_disk(&self) {
+        disk::free(&self.folder.join(DISK));
     }
 
     /// A file or folder below the data folder.
@@ -416,6 +441,7 @@ impl Drop for Platform {
         if failed {
             show_logs(&self.path("logs"));
         }
+        disk::unmount(&self.folder, &self.folder.join(DISK));
         let _ = fs::remove_dir_all(&self.folder);
         assert!(failed || left.is_empty(), "processes were left after down: {left:?}");
     }
@@ -464,6 +490,7 @@ fn remove_leftovers() {
         let first = FIRST_ID + pid % 100_000 * 10 * IDS;
         let ids = first..first + 10 * IDS;
         end_all(|| processes::of_platform(&entry.path(), &ids));
+        disk::unmount(&entry.path(), &entry.path().join(DISK));
         let _ = fs::remove_dir_all(entry.path());
     }
 }

@@ -36,6 +36,16 @@ impl Admin {
         Self { nonce: nonce.text(), browser }
     }
 
+    /// The same; `None` when the site does not give its pages right now.
+    pub async fn try_sign_in(mut browser: Browser, link: &str) -> Option<Self> {
+        let answer = browser.send("GET", link, &[], "").await.ok()?;
+        let dashboard = browser.send("GET", answer.header("location"), &[], "").await.ok()?;
+        let signed_in = dashboard.status == 200 && dashboard.text().contains("id=\"wpadminbar\"");
+        let nonce = "/wp-admin/admin-ajax.php?action=rest-nonce";
+        let nonce = browser.send("GET", nonce, &[], "").await.ok()?;
+        (signed_in && nonce.status == 200).then(|| Self { nonce: nonce.text(), browser })
+    }
+
     /// Calls WordPress's REST API as a page of wp-admin does.
     ///
     /// # Panics
@@ -69,6 +79,13 @@ impl Admin {
     /// # Panics
     /// When that does not work.
     pub async fn upload(&mut self, name: &str, image: &[u8]) -> String {
+        let answer = self.try_upload(name, image).await.expect("an answer to the upload");
+        let answer = answer.with_status(201);
+        answer.as_json()["source_url"].as_str().expect("address of the image").to_owned()
+    }
+
+    /// The same; `None` when there is no whole answer.
+    pub async fn try_upload(&mut self, name: &str, image: &[u8]) -> Option<Answer> {
         let mark = "----aipress-testkit";
         let mut body = format!(
             "--{mark}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
@@ -80,12 +97,6 @@ impl Admin {
         let kind = format!("multipart/form-data; boundary={mark}");
         let nonce = self.nonce.clone();
         let headers = [("content-type", kind.as_str()), ("x-wp-nonce", nonce.as_str())];
-        let answer = self
-            .browser
-            .send("POST", "/wp-json/wp/v2/media", &headers, body)
-            .await
-            .expect("an answer to the upload")
-            .with_status(201);
-        answer.as_json()["source_url"].as_str().expect("address of the image").to_owned()
+        self.browser.send("POST", "/wp-json/wp/v2/media", &headers, body).await.ok()
     }
 }

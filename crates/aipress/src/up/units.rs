@@ -197,6 +197,7 @@ impl Maker<'_> {
         if let Some(mib) = self.settings().buffer_pool_mib {
             mariadb.buffer_pool_mib = mib;
         }
+        mariadb.log = Some(self.log(&format!("{id}-mariadb")).path);
         let redis = RedisOptions::detect()?;
         let php = Arc::clone(php);
         let mut units = vec![

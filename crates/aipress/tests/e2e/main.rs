@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by a panic")]
 
 mod bakery;
+mod chaos;
 mod command_line;
 mod core_moves;
 mod documents;

@@ -177,6 +177,48 @@ async fn a_killed_server_loses_nothing_that_was_answered() {
 }
 
 #[tokio::test]
+async fn a_server_that_misses_a_file_comes_up_without_it_and_with_all_else() {
+    let machine = Machine::new();
+    machine.start_mariadb().await;
+    machine.prepare_redis();
+    let database = machine.drivers().database;
+    database.ensure_template(CORE, &SqlTemplate).await.unwrap();
+    let site = site();
+    database.ensure_site(&site, CORE, &conformance::who("bakery")).await.unwrap();
+    let mut admin = machine.admin().await;
+    let lost = format!("{}.lost", site.name);
+    let create = format!("CREATE TABLE {lost} (id INT); SHUTDOWN");
+    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
+    machine.ended("mariadb");
+    machine.start_mariadb().await;
+    let mut admin = machine.admin().await;
+    let insert = format!("INSERT INTO {lost} VALUES (1)");
+    sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut admin).await.unwrap();
+    machine.kill("mariadb");
+    let file = machine.paths.mariadb().join("data").join(&site.name).join("lost.ibd");
+    std::fs::remove_file(file).unwrap();
+
+    let unit = machine.prepare_mariadb();
+    machine.start("mariadb", &unit);
+    assert!(!machine.ended("mariadb").success(), "it can't recover");
+    machine.start_mariadb().await;
+    // Its definition is there, and can be taken away.
+    let mut admin = machine.admin().await;
+    let drop = format!("DROP TABLE {lost}");
+    sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await.unwrap();
+    assert_whole(&machine, &site).await;
+    // Only that start was one of its own kind.
+    sqlx::raw_sql("SHUTDOWN").execute(&mut admin).await.unwrap();
+    machine.ended("mariadb");
+    machine.start_mariadb().await;
+    let forced = "SELECT CAST(@@innodb_force_recovery AS SIGNED)";
+    let mut admin = machine.admin().await;
+    let forced: i64 = sqlx::query_scalar(forced).fetch_one(&mut admin).await.unwrap();
+    assert_eq!(forced, 0);
+    assert_whole(&machine, &site).await;
+}
+
+#[tokio::test]
 async fn a_spare_is_taken_and_an_interrupted_taking_is_cleaned() {
     let machine = Machine::new();
     machine.start_mariadb().await;

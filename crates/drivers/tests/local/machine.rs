@@ -89,7 +89,8 @@ impl Machine {
     }
 
     pub(crate) fn prepare_mariadb(&self) -> UnitCommand {
-        let options = local::mariadb::MariadbOptions::detect().unwrap();
+        let mut options = local::mariadb::MariadbOptions::detect().unwrap();
+        options.log = Some(self.paths.dir().join("mariadb.log"));
         local::mariadb::prepare(&self.paths, &self.ids, &options).unwrap()
     }
 
@@ -126,6 +127,24 @@ impl Machine {
         child.wait().unwrap();
     }
 
+    /// Waits for a server that ends by itself.
+    pub(crate) fn ended(&self, name: &str) -> std::process::ExitStatus {
+        let mut children = self.children.lock().unwrap();
+        let at = children.iter().position(|(other, _)| other == name).unwrap();
+        let (_, mut child) = children.remove(at);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            match child.try_wait().unwrap() {
+                Some(status) => return status,
+                None if Instant::now() > deadline => {
+                    child.kill().unwrap();
+                    panic!("{name} goes on");
+                }
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+
     pub(crate) fn pid(&self, name: &str) -> u32 {
         let children = self.children.lock().unwrap();
         children.iter().find(|(other, _)| other == name).unwrap().1.id()
@@ -160,7 +179,8 @@ pub(crate) fn spawn(paths: &ShardPaths, name: &str, unit: &UnitCommand) -> Child
     let mut command = Command::new("/bin/sh");
     command.args(["-c", &format!("umask {:04o}; exec \"$@\"", unit.umask), "sh"]);
     command.arg(&unit.program);
-    let log = std::fs::File::create(paths.dir().join(format!("{name}.log"))).unwrap();
+    let log = paths.dir().join(format!("{name}.log"));
+    let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
     // What the supervisor does, less than its clearing of supplementary groups.
     command.args(&unit.args).env_clear().envs(unit.env.iter().cloned());
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -31,12 +31,17 @@ const WORLD_WRITABLE: &[&str] = &[
     "/var/spool/cron/crontabs",
 ];
 
-/// Mounts each folder before `--` onto itself with the flags, then becomes what is after it.
+/// Mounts each folder before `--` onto itself with the flags, then becomes what is after it. What is
+/// mounted below comes along (the data folder may be a disk of its own there) and gets them, too.
 pub(in crate::local) const SCRIPT: &str = r#"
 while [ "$1" != -- ]; do
   if [ -d "$1" ]; then
-    mount --bind "$1" "$1"
-    mount -o remount,bind,noexec,nosuid,nodev "$1"
+    mount --rbind "$1" "$1"
+    while read -r _ _ _ _ at _; do
+      case "$at/" in
+        "$1"/*) mount -o remount,bind,noexec,nosuid,nodev "$(printf %b "$at")" ;;
+      esac
+    done < /proc/self/mountinfo
   fi
   shift
 done

@@ -40,6 +40,7 @@ use super::names::identifier;
 use super::names::literal;
 use super::names::password_hash;
 use super::record;
+use super::room;
 use super::site;
 use super::sql_error;
 use super::template::CHARSET;
@@ -113,6 +114,7 @@ async fn begin(
         }
         None => {}
     }
+    room::check(session, WHAT).await?;
     let statements = format!(
         "INSERT INTO aipress.sites (uid, db, core_version, state) VALUES ({}, {}, {}, 'making');\
          CREATE DATABASE {} {CHARSET};{}",

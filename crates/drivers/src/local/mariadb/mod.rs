@@ -10,6 +10,8 @@ mod load;
 mod names;
 mod personalize;
 mod record;
+mod recovery;
+mod room;
 mod server;
 mod site;
 mod size;

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::names::identified_via;
 use super::names::password_hash;
+use super::recovery;
 use crate::error::DriverError;
 use crate::layout::ShardPaths;
 use crate::layout::check_socket;
@@ -51,6 +52,8 @@ pub struct MariadbOptions {
     pub table_cache: u32,
     /// Size of the redo log, in MiB.
     pub redo_log_mib: u32,
+    /// Where the server's messages go: how its last start failed, if it did.
+    pub log: Option<PathBuf>,
 }
 
 impl MariadbOptions {
@@ -65,6 +68,7 @@ impl MariadbOptions {
             buffer_pool_mib: 32,
             table_cache: 400,
             redo_log_mib: 32,
+            log: None,
         })
     }
 }
@@ -141,7 +145,18 @@ pub fn prepare(
     let readable = UnixIds { uid: root.uid, gid: own.gid };
     let init = init_sql(&admin);
     beneath::write_if_differs(&home.join("init.sql"), init.as_bytes(), readable, 0o440)?;
-    let config = my_cnf(paths, options);
+    let missing = options.log.as_deref().map(recovery::missing_files).unwrap_or_default();
+    let mut config = my_cnf(paths, options);
+    if !missing.is_empty() {
+        tracing::error!(
+            shard = %paths.id(),
+            files = missing.join(", "),
+            "tables whose files are missing kept the server from recovering; it starts without them"
+        );
+        config.push_str(
+            "\n# For this start: files that are missing are left out.\ninnodb_force_recovery=1\n",
+        );
+    }
     beneath::write_if_differs(&home.join("my.cnf"), config.as_bytes(), readable, 0o440)?;
     ensure_dir(&paths.mariadb_run(), own, 0o711)?;
     if !home.join("data").exists() {

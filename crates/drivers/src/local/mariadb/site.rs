@@ -15,6 +15,7 @@ use super::names::literal;
 use super::names::password_hash;
 use super::personalize;
 use super::record;
+use super::room;
 use super::snapshot;
 use super::spare;
 use super::sql_error;
@@ -110,6 +111,7 @@ async fn make(
     who: &Personalization,
     what: &str,
 ) -> Result<Ensured, DriverError> {
+    room::check(session, what).await?;
     let template = template::current(session, core_version).await?;
     let spare = begin(session, site, core_version, &template, what).await?;
     // An administrator's hash that no password has; signing in is by a login link.

@@ -8,6 +8,7 @@ use super::lock;
 use super::names::identifier;
 use super::names::literal;
 use super::record;
+use super::room;
 use super::sql_error;
 use super::template;
 use super::template::CHARSET;
@@ -39,6 +40,7 @@ pub(crate) async fn ensure(
     if ready >= i64::from(count) {
         return Ok(Ensured::Kept);
     }
+    room::check(session, what).await?;
     let suffix = aipress_kit::random::alphanumeric(16)
         .map_err(|error| DriverError::failed(what, error))?
         .to_ascii_lowercase();

@@ -19,6 +19,7 @@ use super::names::identifier;
 use super::names::literal;
 use super::names::password_hash;
 use super::record;
+use super::room;
 use super::sql_error;
 use crate::Ensured;
 use crate::database::TemplateAccess;
@@ -85,6 +86,7 @@ pub(crate) async fn ensure(
             if is_current(&mut session, core_version, &source.revision()).await? {
                 return Ok(Ensured::Kept);
             }
+            room::check(&mut session, "make template").await?;
             let access = begin(&mut session, core_version, &source.revision(), socket).await?;
             fill(source, &access).await?;
             finish(&mut session, core_version, &access.database).await?;
