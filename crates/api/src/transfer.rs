@@ -30,8 +30,9 @@ pub struct ExportView {
     pub done: u64,
     /// Bytes of the site that there are, as estimated.
     pub total: u64,
-    /// SHA-256 of the archive, once it is done.
-    pub sha256: Option<String>,
+    /// CRC-32 of the archive (as of gzip, 8 hex digits), once it is done: of what was sent. What is
+    /// in it has a SHA-256 of each file.
+    pub crc32: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
     /// What is not in it, or not as it was.

@@ -232,7 +232,7 @@ fn end(plane: &Plane, id: Uuid, job: &Job, written: Result<write::Written, Strin
     match written {
         Ok(written) => {
             status.phase = ExportPhase::Done;
-            (status.bytes, status.sha256) = (written.bytes, Some(written.sha256));
+            (status.bytes, status.crc32) = (written.bytes, Some(written.crc32));
             status.notes = written.notes;
         }
         Err(message) => {

@@ -273,6 +273,45 @@ async fn begin_import(
     (child, input)
 }
 
+#[tokio::test]
+async fn ctrl_c_leaves_nothing() {
+    let platform = one_shard().await;
+    platform.create("bakery").await;
+    let interrupted = async |child: Child| {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap());
+        rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::INT).unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output());
+        ended.await.expect("it ends").unwrap().status.code()
+    };
+    // An upload whose sender says no more.
+    let first = noise(20_000_000);
+    let (child, input) = begin_import(&platform, "gone", &first, 1).await;
+    assert_eq!(interrupted(child).await, Some(130));
+    drop(input);
+    let left = std::fs::read_dir(platform.path("meta/imports")).unwrap().count();
+    assert_eq!(left, 0, "its bytes are removed");
+
+    // An export whose platform says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let token = platform.path("meta/admin-token");
+    let file = platform.home().join("bakery.aip");
+    let mut command = tokio::process::Command::from(platform.command());
+    command.args(["tenant", "export", "bakery", "--server", &server, "--token-file"]).arg(token);
+    command.arg("--file").arg(&file).kill_on_drop(true);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let asked = tokio::time::timeout(Duration::from_secs(120), silent.accept());
+    let _asked = asked.await.expect("it asks").unwrap();
+    assert_eq!(interrupted(child).await, Some(130));
+    let left: Vec<_> = std::fs::read_dir(platform.home()).unwrap().flatten().collect();
+    let ours = left.iter().filter(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.ends_with(".part") || name.ends_with(".aip")
+    });
+    assert_eq!(ours.count(), 0, "{left:?}");
+    platform.has_clean_inventory().await;
+}
+
 /// What the command line sends at once, in bytes.
 const PIECE: u64 = 16 * 1024 * 1024;
 

@@ -44,8 +44,8 @@ pub struct ExportStatus {
     pub done: u64,
     /// Bytes of the site that there are, as estimated.
     pub total: u64,
-    /// SHA-256 of the whole archive, once it is whole.
-    pub sha256: Option<String>,
+    /// CRC-32 of the whole archive (as of gzip, 8 hex digits), once it is whole.
+    pub crc32: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
     /// What is not in it, or not as it was.

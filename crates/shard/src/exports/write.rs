@@ -22,8 +22,7 @@ use aipress_drivers::ContentFacts;
 use aipress_drivers::ContentPiece;
 use aipress_drivers::DatabaseFacts;
 use aipress_kit::faults;
-use sha2::Digest;
-use sha2::Sha256;
+use crc32fast::Hasher;
 use time::format_description::well_known::Rfc3339;
 
 use super::Job;
@@ -40,7 +39,7 @@ const NOTES_MAX: usize = 50;
 /// A whole archive.
 pub(super) struct Written {
     pub(super) bytes: u64,
-    pub(super) sha256: String,
+    pub(super) crc32: String,
     pub(super) notes: Vec<String>,
 }
 
@@ -121,10 +120,11 @@ fn manifest(
     })
 }
 
-/// The file that is written, hashed and counted on its way.
+/// The file that is written and counted on its way. Its checksum is for the way to whoever
+/// downloads it, and costs next to nothing: what is in it has a SHA-256 of each file.
 struct Spool {
     file: fs::File,
-    hash: Sha256,
+    checksum: Hasher,
     bytes: u64,
     job: Arc<Job>,
 }
@@ -138,14 +138,14 @@ impl Spool {
             .truncate(true)
             .mode(0o600)
             .open(&job.part)?;
-        Ok(Self { file, hash: Sha256::new(), bytes: 0, job: Arc::clone(job) })
+        Ok(Self { file, checksum: Hasher::new(), bytes: 0, job: Arc::clone(job) })
     }
 }
 
 impl Write for Spool {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let count = self.file.write(data)?;
-        self.hash.update(data.get(..count).unwrap_or_default());
+        self.checksum.update(data.get(..count).unwrap_or_default());
         self.bytes += count as u64;
         let bytes = self.bytes;
         // Readers wait for this: what is counted is there.
@@ -212,8 +212,8 @@ impl Task {
         // Not synced, which takes as long as writing it: what a power cut leaves of it is found by
         // its size, and by the checksum of each frame.
         let spool = archive.finish()?;
-        let sha256 = hex::encode(spool.hash.finalize());
-        Ok(Written { bytes: spool.bytes, sha256, notes: self.notes })
+        let crc32 = format!("{:08x}", spool.checksum.finalize());
+        Ok(Written { bytes: spool.bytes, crc32, notes: self.notes })
     }
 
     fn note(&mut self, what: String) {

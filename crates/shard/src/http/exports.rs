@@ -1,6 +1,5 @@
 //! `/v1/exports/{id}`: an archive of a site is begun, looked at, read as it grows, removed.
 
-use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
 use std::sync::Arc;
@@ -18,6 +17,9 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::io::read;
+use rustix::io::retry_on_intr;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -80,19 +82,19 @@ pub(super) async fn data(
         return refuse(410, "export_failed", status.message.unwrap_or_default());
     }
     let (sender, receiver) = mpsc::channel(WAITING);
-    aipress_kit::tasks::spawn("export-read", read(job, params.from, sender));
+    aipress_kit::tasks::spawn("export-read", give(job, params.from, sender));
     let attempt = [(header::ETAG, format!("\"{}\"", status.attempt))];
     (attempt, Body::from_stream(ReceiverStream::new(receiver))).into_response()
 }
 
-async fn read(job: Arc<Job>, from: u64, sender: mpsc::Sender<std::io::Result<Bytes>>) {
-    if let Err(error) = try_read(&job, from, &sender).await {
+async fn give(job: Arc<Job>, from: u64, sender: mpsc::Sender<std::io::Result<Bytes>>) {
+    if let Err(error) = try_give(&job, from, &sender).await {
         // An error in the body breaks the connection: nobody takes half of it for the whole.
         let _ = sender.send(Err(error)).await;
     }
 }
 
-async fn try_read(
+async fn try_give(
     job: &Job,
     from: u64,
     sender: &mpsc::Sender<std::io::Result<Bytes>>,
@@ -106,8 +108,13 @@ async fn try_read(
         while at < now.bytes {
             let wanted = usize::try_from(now.bytes - at).unwrap_or(PIECE).min(PIECE);
             let (back, piece) = tokio::task::spawn_blocking(move || {
-                let mut piece = vec![0; wanted];
-                file.read_exact(&mut piece).map(|()| (file, piece))
+                let mut piece = Vec::with_capacity(wanted);
+                while piece.len() < wanted {
+                    if retry_on_intr(|| read(&file, spare_capacity(&mut piece)))? == 0 {
+                        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+                    }
+                }
+                Ok((file, piece))
             })
             .await
             .map_err(std::io::Error::other)??;

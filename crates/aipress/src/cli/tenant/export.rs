@@ -2,6 +2,7 @@
 
 mod writing;
 
+use std::io::ErrorKind;
 use std::io::IsTerminal;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -20,7 +21,7 @@ use crate::args::TenantExport;
 use crate::cli::tenant::export::writing::Writing;
 use crate::cli::tenant::locked;
 use crate::cli::tenant::locked::Sink;
-use crate::cli::tenant::patience;
+use crate::cli::tenant::patience::Interrupts;
 use crate::cli::tenant::patience::Patience;
 use crate::cli::tenant::progress::Meter;
 use crate::cli::tenant::progress::size;
@@ -46,6 +47,7 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
             "an archive is nothing for a terminal: add `> site.aip` or --file site.aip".to_owned(),
         ));
     }
+    let mut interrupts = Interrupts::new()?;
     let (out, place) = destination(args.file.as_deref())?;
     let named = match &args.file {
         Some(path) => path.display().to_string(),
@@ -54,7 +56,7 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
     let writing = Writing::begin(Sink::new(out, lock.as_ref())?, named)?;
     let begun = Instant::now();
     // Whoever gives up here drops `place`, and with it the half file.
-    let got = patience::interruptible(fetch(client, &args.tenant, writing)).await?;
+    let got = interrupts.or(fetch(client, &args.tenant, writing)).await?;
     if let Some(place) = place {
         place.end()?;
     }
@@ -62,13 +64,11 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
         eprintln!("note: {note}");
     }
     eprintln!(
-        "{} exported{}: {} in {:.1} s, SHA-256 {}{}",
+        "{} exported{}: {} in {:.1} s",
         got.export.tenant_name,
         if lock.is_some() { " and encrypted" } else { "" },
         size(got.bytes),
         begun.elapsed().as_secs_f64(),
-        got.sha256,
-        if lock.is_some() { " (of what is in it)" } else { "" },
     );
     Ok(())
 }
@@ -77,7 +77,6 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
 struct Got {
     export: ExportView,
     bytes: u64,
-    sha256: String,
 }
 
 async fn fetch(client: &ApiClient, tenant: &str, writing: Writing) -> Result<Got, Failure> {
@@ -89,14 +88,14 @@ async fn fetch(client: &ApiClient, tenant: &str, writing: Writing) -> Result<Got
     let Download { at: bytes, writing, .. } = download;
     meter.end(bytes);
     arrived?;
-    let sha256 = writing.end().await?;
+    let checksum = writing.end().await?;
     let export = ended(client, &id).await?;
-    if export.sha256.as_deref() != Some(sha256.as_str()) {
+    if export.crc32.as_deref() != Some(checksum.as_str()) {
         return Err(Failure::Failed(anyhow::anyhow!(
-            "what arrived has the SHA-256 {sha256}, the archive another: export the site again"
+            "what arrived has the checksum {checksum}, the archive another: export the site again"
         )));
     }
-    Ok(Got { export, bytes, sha256 })
+    Ok(Got { export, bytes })
 }
 
 /// A file that gets its name once it is whole.
@@ -123,7 +122,13 @@ fn destination(path: Option<&Path>) -> Result<(Out, Option<Place>), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut named = tempfile::Builder::new();
     named.prefix(".aipress-").suffix(".part");
-    let file = named.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    let file = named.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(|error| {
+        match error.kind() {
+            // The file that is missing is ours, and its name says nothing to anybody.
+            ErrorKind::NotFound => anyhow::anyhow!("{}: its folder is not there", path.display()),
+            _ => failed(error),
+        }
+    })?;
     let out = file.as_file().try_clone().map_err(failed)?;
     Ok((Box::new(out), Some(Place { file, path: path.to_owned() })))
 }

@@ -25,7 +25,7 @@ use crate::cli::follow;
 use crate::cli::tenant::foreign;
 use crate::cli::tenant::foreign::Source;
 use crate::cli::tenant::locked;
-use crate::cli::tenant::patience;
+use crate::cli::tenant::patience::Interrupts;
 use crate::cli::tenant::patience::Patience;
 use crate::cli::tenant::progress::Meter;
 use crate::cli::tenant::progress::size;
@@ -72,8 +72,15 @@ pub(super) async fn run(
         (None, Some(path)) => {
             let failed = |error| anyhow::anyhow!("{}: {error}", path.display());
             let file = File::open(path).map_err(failed)?;
-            let total = file.metadata()?.len();
-            (Box::new(file), Some(total))
+            let found = file.metadata()?;
+            if found.is_dir() {
+                return Err(Failure::Usage(format!(
+                    "{0}: it is a folder, and an archive is a file; the files of another host's \
+                     WordPress go with --from-sql DUMP --files {0}",
+                    path.display()
+                )));
+            }
+            (Box::new(file), found.is_file().then_some(found.len()))
         }
         (None, None) => return Err(Failure::Usage("give an archive, or --from-sql".to_owned())),
     };
@@ -81,11 +88,12 @@ pub(super) async fn run(
     if client.is_dry_run() {
         look(&mut *input, &args, output)?;
     }
+    let mut interrupts = Interrupts::new()?;
     let import = client.import_create(&create).await?;
     let id = import.id.to_string();
-    let sent = patience::interruptible(upload(client, &id, input, total)).await;
+    let sent = interrupts.or(upload(client, &id, input, total)).await;
     let done = match sent {
-        Ok(sha256) => finish(client, &id, &sha256, &args, output).await,
+        Ok(sha256) => finish(client, &id, &sha256, &args, output, &mut interrupts).await,
         Err(error) => Err(error),
     };
     if done.is_err() || args.check {
@@ -115,13 +123,27 @@ async fn finish(
     sha256: &str,
     args: &TenantImport,
     output: Output,
+    interrupts: &mut Interrupts,
 ) -> Result<(), Failure> {
     if args.check {
         let report = report_of(&client.import_check(id).await?);
         show(&report, output)?;
         return refuse(&report);
     }
-    let accepted = client.import_complete(id, sha256).await?;
+    // A large archive takes a while to be looked at.
+    let complete = async { Ok(client.import_complete(id, sha256).await?) };
+    let accepted = match interrupts.or(complete).await {
+        Err(Failure::Status(status)) => {
+            if let Err(ApiError::Problem(_)) = client.import_delete(id).await {
+                let name = &args.name;
+                output::note(&format!(
+                    "The site is being made already: aipress tenant show {name}"
+                ));
+            }
+            return Err(Failure::Status(status));
+        }
+        other => other?,
+    };
     let report = report_of(&client.import_fetch(id).await?);
     if args.from_sql.is_none() && output.is_for_people() {
         tell(&report);

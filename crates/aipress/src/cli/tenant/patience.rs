@@ -1,8 +1,10 @@
 //! What exports and imports share: how long a line that breaks is borne with, and how Ctrl-C ends
 //! them.
 
+use std::io;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
@@ -42,18 +44,35 @@ impl Patience {
     }
 }
 
-/// Does the work. Ctrl-C, or being told to end, gives it up where it waits, so that what is half
-/// made can be removed.
-pub(super) async fn interruptible<T>(
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut hung_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        done = work => done,
-        _ = tokio::signal::ctrl_c() => Err(Failure::Status(INTERRUPTED)),
-        _ = terminated.recv() => Err(Failure::Status(TERMINATED)),
-        _ = hung_up.recv() => Err(Failure::Status(TERMINATED)),
+/// Ctrl-C and being told to end, from when this is made: what is half made can be removed.
+#[derive(Debug)]
+pub(super) struct Interrupts {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl Interrupts {
+    /// From now on they end nothing by themselves.
+    ///
+    /// # Errors
+    /// When the system takes no handler.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupted: signal(SignalKind::interrupt())?,
+            terminated: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Does the work, or gives it up where it waits.
+    pub(super) async fn or<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => done,
+            _ = self.interrupted.recv() => Err(Failure::Status(INTERRUPTED)),
+            _ = self.terminated.recv() => Err(Failure::Status(TERMINATED)),
+        }
     }
 }
 

@@ -2,21 +2,22 @@
 //! by path, no link followed.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::mpsc::SyncSender;
 
 use aipress_archive::inspect::CACHES;
 use aipress_types::TenantUid;
+use rustix::buffer::spare_capacity;
 use rustix::fs::AtFlags;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
 use rustix::fs::Stat;
 use rustix::io::Errno;
+use rustix::io::read;
+use rustix::io::retry_on_intr;
 
 use super::Disk;
 use super::at;
@@ -151,24 +152,18 @@ impl Walk<'_, '_> {
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let path = self.path.clone();
         self.give(ContentPiece::File { path, size, mtime: mtime(&stat) })?;
-        let mut file = File::from(file);
         let mut left = size;
         while left > 0 {
             let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let mut data = vec![0; wanted];
-            let mut filled = 0;
-            while filled < wanted {
-                let count = file.read(data.get_mut(filled..).unwrap_or_default())?;
-                if count == 0 {
-                    break;
-                }
-                filled += count;
-            }
-            data.truncate(filled);
-            left -= filled as u64;
-            if filled == 0 {
+            let mut data = Vec::with_capacity(wanted);
+            // Into memory that nobody fills with zeros first.
+            while data.len() < wanted
+                && retry_on_intr(|| read(&file, spare_capacity(&mut data)))? > 0
+            {}
+            if data.is_empty() {
                 break;
             }
+            left = left.saturating_sub(data.len() as u64);
             self.give(ContentPiece::Data(data))?;
         }
         self.give(ContentPiece::End)

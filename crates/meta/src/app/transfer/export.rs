@@ -42,7 +42,7 @@ pub(crate) fn view(export: &ExportRecord) -> ExportView {
         bytes: status.bytes,
         done: status.done,
         total: status.total,
-        sha256: status.sha256,
+        crc32: status.crc32,
         message: status.message,
         notes: status.notes,
         created_at: export.created_at,

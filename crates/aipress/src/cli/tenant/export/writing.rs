@@ -6,8 +6,7 @@ use std::io::ErrorKind;
 use std::io::Write;
 
 use bytes::Bytes;
-use sha2::Digest;
-use sha2::Sha256;
+use crc32fast::Hasher;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -52,7 +51,7 @@ impl Writing {
         Err(failed.unwrap_or_else(gone))
     }
 
-    /// Ends what is whole; its SHA-256.
+    /// Ends what is whole; its CRC-32.
     pub(super) async fn end(self) -> Result<String, Failure> {
         let _ = self.pieces.send(Piece::End).await;
         drop(self.pieces);
@@ -64,24 +63,24 @@ fn gone() -> Failure {
     Failure::Failed(anyhow::anyhow!("the thread that writes the archive ended"))
 }
 
-/// Writes and hashes all pieces; `None` when the archive was given up.
+/// Writes and sums up all pieces; `None` when the archive was given up.
 fn write<W: Write>(
     mut out: Sink<W>,
     mut pieces: mpsc::Receiver<Piece>,
     name: &str,
 ) -> Option<Result<String, Failure>> {
-    let mut hash = Sha256::new();
+    let mut checksum = Hasher::new();
     loop {
         match pieces.blocking_recv()? {
             Piece::Data(data) => {
                 if let Err(error) = out.write_all(&data) {
                     return Some(Err(failed(name, &error)));
                 }
-                hash.update(&data);
+                checksum.update(&data);
             }
             Piece::End => {
                 let ended = out.finish().map(drop);
-                return Some(ended.map(|()| hex::encode(hash.finalize())));
+                return Some(ended.map(|()| format!("{:08x}", checksum.finalize())));
             }
         }
     }
