@@ -62,7 +62,8 @@ function define_constants( Site $site ): void {
 		'FS_CHMOD_FILE'              => 0640,
 		'FS_CHMOD_DIR'               => 0750,
 
-		'DISABLE_WP_CRON'            => false,
+		// The shard wakes the site when an event is due: mu-plugins/aipress/cron.php.
+		'DISABLE_WP_CRON'            => true,
 		'AUTOMATIC_UPDATER_DISABLED' => true,
 		// Whoever gets into wp-admin would else run code of his own by its editor of files.
 		'DISALLOW_FILE_EDIT'         => true !== ( $site->security['fileEditing'] ?? false ),

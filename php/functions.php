@@ -11,6 +11,7 @@
  * - fastcgi_finish_request() is as PHP's own: true once, then false; all that is printed afterwards
  *   is dropped; headers have been sent.
  * - A site that writes the same words to its log ends its own answer early, and nothing else.
+ * - A run of cron that the shard asked for answers when it ends.
  * - A mail of wp_mail() is told of once, by WordPress's own hooks (mu-plugins/aipress/logs.php).
  * - No subject and no text of a mail reaches the log.
  *
@@ -24,6 +25,9 @@ function fastcgi_finish_request(): bool {
 		return false;
 	}
 	$is_finished = true;
+	if ( isset( $_SERVER['AIPRESS_CRON'] ) ) {
+		return true; // The shard, which woke the site, waits until all is done.
+	}
 	while ( ob_get_level() > 0 && ob_end_flush() ) {
 		continue;
 	}

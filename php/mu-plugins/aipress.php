@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name: AIPress
- * Description: Fits WordPress to the platform it runs on: shared default themes, sign-in links, permalinks, updates, log lines, hardening.
+ * Description: Fits WordPress to the platform it runs on: shared default themes, sign-in links, permalinks, updates, log lines, scheduled events, hardening.
  * Author: AIPress
  * License: Apache-2.0
  *
@@ -22,6 +22,7 @@ require_once __DIR__ . '/aipress/logs.php';
 require_once __DIR__ . '/aipress/screens.php';
 require_once __DIR__ . '/aipress/security.php';
 require_once __DIR__ . '/aipress/inventory.php';
+require_once __DIR__ . '/aipress/cron.php';
 if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
 	require_once __DIR__ . '/aipress/smoke.php';
 }

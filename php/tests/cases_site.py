@@ -189,7 +189,7 @@ def refused(report, site):
 
 def configuration(report, site):
     constants = probe(site, "constants")
-    report.check("constants", constants, {"WP_CONTENT_DIR": f"{site.folder}/wp-content", "DISABLE_WP_CRON": False, "FS_METHOD": "direct",
+    report.check("constants", constants, {"WP_CONTENT_DIR": f"{site.folder}/wp-content", "DISABLE_WP_CRON": True, "FS_METHOD": "direct",
                                           "WP_AUTO_UPDATE_CORE": False, "WP_DEBUG": False, "WP_ENVIRONMENT_TYPE": "production"})
     report.check("the redis password is nowhere", probe(site, "secrets"), False)
     report.check("no updates of wordpress itself", probe(site, "core"), [False, True, []])

@@ -5,6 +5,7 @@
 pub mod audit;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod cron;
 pub mod document;
 pub mod event;
 pub mod health;

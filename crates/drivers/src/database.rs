@@ -274,6 +274,10 @@ pub trait Database: Send + Sync {
     /// How large a site's database is, as the server estimates it.
     async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError>;
 
+    /// When the first of a site's scheduled events is due, in seconds since 1970; `None` when there
+    /// is none, or when its list is too long to be read.
+    async fn cron_due(&self, uid: TenantUid) -> Result<Option<i64>, DriverError>;
+
     /// Everything that exists but for MariaDB's own.
     async fn inventory(&self) -> Result<Vec<DbObject>, DriverError>;
 }

@@ -212,6 +212,13 @@ pub trait Files: Send + Sync {
     /// only good for being compared with what it said before.
     async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError>;
 
+    /// When each of these sites wants to be woken for its scheduled events, in seconds since 1970,
+    /// as it says itself; not those that say nothing.
+    async fn cron_marks(
+        &self,
+        sites: &[TenantUid],
+    ) -> Result<BTreeMap<TenantUid, i64>, DriverError>;
+
     /// Everything that exists.
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError>;
 }

@@ -222,6 +222,11 @@ impl ShardPaths {
         self.dir.join("intents.json")
     }
 
+    /// How often each site was woken for its scheduled events.
+    pub fn cron(&self) -> PathBuf {
+        self.dir.join("cron.json")
+    }
+
     /// Key of the sealed snapshot.
     pub fn key(&self) -> PathBuf {
         self.dir.join("key")

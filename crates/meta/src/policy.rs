@@ -49,6 +49,7 @@ pub(crate) enum Action {
     ShardUpdate,
     TenantClone,
     TenantCreate,
+    TenantCron,
     TenantDelete,
     TenantErase,
     TenantExport,

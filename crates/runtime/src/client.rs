@@ -10,6 +10,9 @@ use http::{HeaderMap, Uri, header};
 
 /// The header by which the edge names the tenant.
 pub const TENANT_HEADER: &str = "aipress-tenant";
+/// The header by which the shard says that it runs the site's scheduled events: PHP is told, and
+/// answers when they are done.
+pub const CRON_HEADER: &str = "aipress-cron";
 
 /// The client of a request, and how it addressed the site.
 #[derive(Debug, Clone, PartialEq, Eq)]

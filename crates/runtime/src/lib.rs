@@ -31,6 +31,8 @@ pub mod table;
 
 pub use access::{AccessRecord, AccessSink, Asked, ErrorSink, Source, Told};
 pub use body::{Body, BodyError};
+pub use client::CRON_HEADER;
+pub use client::TENANT_HEADER;
 pub use config::RuntimeConfig;
 pub use fastcgi::ping::fpm_ping;
 pub use fastcgi::ping::fpm_ping_workers;

@@ -1,6 +1,7 @@
 //! The control API of a shard: for meta, its gateway, and doctor. Callers are known by their Unix
 //! user, which the kernel tells; nobody else gets past the door.
 
+mod cron;
 mod exports;
 mod intents;
 mod inventory;
@@ -54,6 +55,7 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
             &format!("{}/{{uid}}/wp-plan", paths::SHARD_TENANTS),
             post(wp::plan).layer(DefaultBodyLimit::max(MAX_COMMAND)),
         )
+        .route(&format!("{}/{{uid}}/cron", paths::SHARD_TENANTS), get(cron::show))
         .route(
             &format!("{}/{{uid}}/inventory", paths::SHARD_TENANTS),
             post(site_inventory::refresh),

@@ -5,6 +5,7 @@
 pub mod config;
 mod content;
 pub mod core;
+mod cron;
 mod exports;
 #[cfg(test)]
 pub(crate) mod fixtures;

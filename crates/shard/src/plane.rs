@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
+use crate::cron::Cron;
 use crate::exports::Exports;
 use crate::meta::call::Meta;
 use crate::packages::PackageShelf;
@@ -47,6 +48,8 @@ pub(crate) struct Plane {
     /// Where archives of plugins and themes come from.
     pub(crate) packages: Arc<dyn PackageShelf>,
     pub(crate) clock: Clock,
+    /// When each site's scheduled events are due.
+    pub(crate) cron: Cron,
     /// When what each site has is looked at.
     pub(crate) inventories: Due,
     pub(crate) tenants: Tenants,

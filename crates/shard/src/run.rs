@@ -25,6 +25,9 @@ use tokio::sync::watch;
 
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
+use crate::cron::Cron;
+use crate::cron::wake::GatewayWaker;
+use crate::cron::wake::Waker;
 use crate::exports::Exports;
 use crate::http;
 use crate::journal::Journal;
@@ -36,6 +39,7 @@ use crate::packages::Mirror;
 use crate::packages::PackageShelf;
 use crate::plane::Health;
 use crate::plane::Plane;
+use crate::reconcilers::cron;
 use crate::reconcilers::exports;
 use crate::reconcilers::health;
 use crate::reconcilers::spares;
@@ -102,7 +106,10 @@ pub async fn run(
     }
     let stop = lifecycle.drain.clone();
     let meta_of_inventories = meta.clone();
+    let waker: Arc<dyn Waker> = Arc::new(GatewayWaker::new(&plane.config.gateway_url));
     let background = [
+        tasks::spawn("shard-cron", cron::run(Arc::clone(&plane), waker, stop.clone())),
+        tasks::spawn("shard-cron-scan", cron::scan(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-health", health::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-pull", pull::run(Arc::clone(&plane), meta.clone(), stop.clone())),
         tasks::spawn("shard-report", report::run(Arc::clone(&plane), meta, stop.clone())),
@@ -151,7 +158,9 @@ pub(crate) fn open(
     let told = told.map(|tenant| (tenant.entry.intent.uid, tenant.entry.intent.desired)).collect();
     let logs = config.paths.site_logs();
     let log_writer = LogWriter::start(&logs, &config.region, LogLimits::default());
+    let cron = Cron::restore(config.paths.cron(), clock.clone());
     Ok(Plane {
+        cron,
         meta: Meta::new(&config),
         exports,
         log_reader: LogReader::new(logs),

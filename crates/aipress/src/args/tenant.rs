@@ -119,6 +119,15 @@ pub(crate) enum TenantVerb {
         #[arg(long)]
         refresh: bool,
     },
+    /// Show when a site's scheduled events are due, and how often it was woken for them
+    #[command(after_help = examples![
+        "aipress tenant cron bakery",
+        "aipress tenant cron bakery -o json | jq '.wakes[0].count'",
+    ])]
+    Cron {
+        /// Name or uid
+        tenant: String,
+    },
     /// Plugins of a site: list, install, activate, deactivate, update, remove
     #[command(after_help = examples![
         "aipress tenant plugin list bakery",

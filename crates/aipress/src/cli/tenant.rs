@@ -3,6 +3,7 @@
 mod change;
 mod clone;
 mod create;
+mod cron;
 mod export;
 mod foreign;
 mod import;
@@ -56,6 +57,7 @@ pub(crate) async fn run(
         }
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
+        TenantVerb::Cron { tenant } => cron::run(&client, &tenant, output).await,
         TenantVerb::Inventory { tenant, refresh } => {
             inventory::run(&client, &tenant, refresh, output).await
         }

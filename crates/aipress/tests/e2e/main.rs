@@ -6,6 +6,7 @@ mod bakery;
 mod chaos;
 mod command_line;
 mod core_moves;
+mod cron;
 mod documents;
 mod first_site;
 mod gold;

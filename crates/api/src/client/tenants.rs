@@ -7,6 +7,7 @@ use super::call::ApiClient;
 use super::call::OnlyIf;
 use super::error::ApiError;
 use super::platform::ListQuery;
+use crate::cron::CronView;
 use crate::document::TenantDocument;
 use crate::inventory::InventoryView;
 use crate::login_link::LoginLinkCreate;
@@ -116,6 +117,14 @@ impl ApiClient {
         body: &LoginLinkCreate,
     ) -> Result<LoginLinkView, ApiError> {
         self.change(Method::POST, &path(id, "login-link"), body).await
+    }
+
+    /// `GET /v1/tenants/{id}/cron`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_cron(&self, id: &str) -> Result<CronView, ApiError> {
+        self.get(&path(id, "cron")).await
     }
 
     /// `GET /v1/tenants/{id}/inventory`.

@@ -366,6 +366,10 @@ impl Database for SimWorld {
         self.call("database.size", |_| Ok(DatabaseSize::default())).await
     }
 
+    async fn cron_due(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {
+        self.call("database.cron_due", |world| Ok(world.cron_due.get(&uid).copied())).await
+    }
+
     async fn inventory(&self) -> Result<Vec<DbObject>, DriverError> {
         self.call("database.inventory", |world| Ok(world.database.inventory())).await
     }

@@ -236,6 +236,18 @@ impl Files for SimWorld {
         self.call("files.changed_at", |world| Ok(world.marks.get(&uid).copied())).await
     }
 
+    async fn cron_marks(
+        &self,
+        sites: &[TenantUid],
+    ) -> Result<BTreeMap<TenantUid, i64>, DriverError> {
+        let sites = sites.to_vec();
+        self.call("files.cron_marks", move |world| {
+            let mark = |uid: &TenantUid| Some((*uid, *world.cron_marks.get(uid)?));
+            Ok(sites.iter().filter_map(mark).collect())
+        })
+        .await
+    }
+
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {
         self.call("files.inventory", |world| Ok(world.files.inventory())).await
     }

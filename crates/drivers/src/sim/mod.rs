@@ -64,6 +64,10 @@ struct World {
     commands: Vec<ExecCall>,
     /// When sites said that something of them changed.
     marks: BTreeMap<TenantUid, i64>,
+    /// When sites want to be woken, as their marks say.
+    cron_marks: BTreeMap<TenantUid, i64>,
+    /// When their first scheduled event is due, as their databases say.
+    cron_due: BTreeMap<TenantUid, i64>,
     /// What they answer.
     answers: Option<Answers>,
 }
@@ -135,6 +139,24 @@ impl SimWorld {
     /// Has a site say that something of it changed.
     pub fn mark_changed(&self, uid: TenantUid, at: i64) {
         self.lock().marks.insert(uid, at);
+    }
+
+    /// Has a site say when it wants to be woken.
+    pub fn mark_cron(&self, uid: TenantUid, due: Option<i64>) {
+        let marks = &mut self.lock().cron_marks;
+        match due {
+            Some(due) => marks.insert(uid, due),
+            None => marks.remove(&uid),
+        };
+    }
+
+    /// Lays down when a site's first scheduled event is due, by its database.
+    pub fn set_cron_due(&self, uid: TenantUid, due: Option<i64>) {
+        let dues = &mut self.lock().cron_due;
+        match due {
+            Some(due) => dues.insert(uid, due),
+            None => dues.remove(&uid),
+        };
     }
 
     /// Commands that were run in sandboxes, in order.

@@ -498,3 +498,35 @@ async fn slow_queries_fill_no_disk() {
     sqlx::query("SELECT SLEEP(2.2)").execute(&mut session).await.unwrap();
     assert!(size() > begun, "the slow query is in the new log");
 }
+
+/// The list of events is the tenant's own table; a view in its place is not looked at, for its
+/// functions would run with the administrator's rights.
+#[tokio::test]
+async fn scheduled_events_are_read_from_a_table_and_from_nothing_else() {
+    let machine = shared_mariadb().await;
+    let database = machine.drivers().database;
+    let site = site();
+    database.ensure_template(CORE, &SqlTemplate).await.unwrap();
+    database.ensure_site(&site, CORE, &conformance::who("bakery")).await.unwrap();
+    let mut session = machine.sql(&site.user, &site.password).await.unwrap();
+    let name = &site.name;
+    let run = async |session: &mut sqlx::MySqlConnection, text: String| {
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(session).await.unwrap();
+    };
+    let list = "a:2:{i:1700000000;a:1:{s:1:\"h\";a:1:{s:1:\"k\";a:0:{}}}s:7:\"version\";i:2;}";
+    run(&mut session, format!("DELETE FROM {name}.wp_options WHERE option_name = 'cron'")).await;
+    assert_eq!(database.cron_due(site.uid).await.unwrap(), None);
+    let insert = format!(
+        "INSERT INTO {name}.wp_options (option_name, option_value) VALUES ('cron', '{list}')"
+    );
+    run(&mut session, insert).await;
+    assert_eq!(database.cron_due(site.uid).await.unwrap(), Some(1_700_000_000));
+    let rename = format!("RENAME TABLE {name}.wp_options TO {name}.real_options");
+    run(&mut session, rename).await;
+    let view = format!(
+        "CREATE SQL SECURITY INVOKER VIEW {name}.wp_options AS SELECT * FROM {name}.real_options"
+    );
+    run(&mut session, view).await;
+    assert!(database.cron_due(site.uid).await.is_err());
+    database.erase(site.uid).await.unwrap();
+}

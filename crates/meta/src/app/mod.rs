@@ -1,6 +1,7 @@
 //! The rules, and the transaction of each change: called by handlers and reconcilers, unaware of
 //! HTTP.
 
+pub(crate) mod ask_shard;
 pub(crate) mod audit;
 pub(crate) mod intent;
 pub(crate) mod inventory;

@@ -97,6 +97,7 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::route::route))
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(tenants::logs::logs))
+        .routes(routes!(tenants::cron::cron))
         .routes(routes!(tenants::inventory::show))
         .routes(routes!(tenants::inventory::refresh))
         .merge(tenants::plugins::routes())

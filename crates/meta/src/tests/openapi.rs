@@ -120,6 +120,7 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
         let written = serde_json::to_value(&read).map_err(|error| error.to_string())?;
         lacks_nothing(example, &written)
     }
+    use aipress_api::cron::CronView;
     use aipress_api::inventory::InventoryView;
     use aipress_api::wp::WpCommand;
     use aipress_api::wp::WpLine;
@@ -137,7 +138,7 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
         };
     }
     of! {
-        Accepted AuditView CloneCreate DeliveryView EventPage ExportAccepted ExportView HealthView
+        Accepted AuditView CloneCreate CronView DeliveryView EventPage ExportAccepted ExportView HealthView
         ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView
         MeView OperationView PackageFetch PackageView PlanApplied PlanCreate PlanView ProjectView PackageSpec
         RouteView ServerSentEvent ShardPatch ShardView SitePackageUpdate SitePackageView

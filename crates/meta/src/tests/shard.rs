@@ -9,6 +9,7 @@ use std::sync::MutexGuard;
 
 use aipress_api::LogLine;
 use aipress_api::PlanRun;
+use aipress_api::cron::CronView;
 use aipress_api::internal::ExportStatus;
 use aipress_api::internal::IntentList;
 use aipress_api::internal::LoginTokenCreate;
@@ -34,6 +35,7 @@ use axum::Router;
 use axum::extract::Path as UrlPath;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use axum::routing::get;
 use axum::routing::post;
 use axum::routing::put;
 use bytes::Bytes;
@@ -107,6 +109,7 @@ impl FakeShard {
         let router = Router::new()
             .route("/v1/intents/{uid}", put(take_intent))
             .route("/v1/tenants/{uid}/login-token", post(take_login_token))
+            .route("/v1/tenants/{uid}/cron", get(show_cron))
             .route("/v1/tenants/{uid}/logs", post(give_lines))
             .route("/v1/exports/{id}", put(begin_export))
             .route("/v1/tenants/{uid}/wp", post(run_command))
@@ -334,6 +337,17 @@ async fn run_command(
 }
 
 /// Lines behind the one that was named, oldest first; their ids sort as texts.
+async fn show_cron() -> Json<CronView> {
+    Json(CronView {
+        next_due_at: None,
+        is_running: false,
+        failures: 0,
+        resting_until: None,
+        last_run: None,
+        wakes: Vec::new(),
+    })
+}
+
 async fn give_lines(
     State(shard): State<FakeShard>,
     UrlPath(_uid): UrlPath<TenantUid>,

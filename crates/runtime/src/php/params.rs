@@ -6,7 +6,14 @@ use std::os::unix::ffi::OsStrExt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request::Parts};
 
-use crate::{client::Client, fastcgi::params::put_pair, site::Site};
+use crate::{
+    client::{CRON_HEADER, Client},
+    fastcgi::params::put_pair,
+    site::Site,
+};
+
+/// WordPress's trigger of its cron.
+pub(super) const CRON: &[u8] = b"wp-cron.php";
 
 /// A script and how it was addressed.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +107,9 @@ pub(crate) fn put_request(
     let sends = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if content_length > 0 || sends {
         put_pair(out, b"CONTENT_LENGTH", content_length.to_string().as_bytes());
+    }
+    if script.file == CRON && parts.headers.contains_key(CRON_HEADER) {
+        put_pair(out, b"AIPRESS_CRON", b"1");
     }
     put_pair(out, b"HTTP_HOST", client.host.as_bytes());
     put_headers(out, &parts.headers);

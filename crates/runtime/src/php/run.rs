@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
     body::PhpBody,
-    params::{Script, put_request},
+    params::{self, Script, put_request},
     stderr::{Finished, StderrLog},
     work::Work,
 };
@@ -35,8 +35,6 @@ use crate::{
     table::SiteEntry,
 };
 
-/// WordPress's trigger of its cron. Who calls it leaves at once, and its work goes on.
-const CRON: &[u8] = b"wp-cron.php";
 /// Pools that a request is sent to at most, while the site moves from one to the next.
 const POOLS_TRIED: u8 = 3;
 
@@ -150,7 +148,9 @@ impl Php<'_> {
         };
         let stderr = StderrLog::new(Arc::clone(self.errors), asked, config.max_stderr_bytes);
         let deadline = begun + config.total_timeout;
-        let mut work = Work::new(exchange, stderr, lease, deadline, script.file == CRON);
+        // Who calls WordPress's cron leaves at once, and its work goes on.
+        let is_cron = script.file == params::CRON;
+        let mut work = Work::new(exchange, stderr, lease, deadline, is_cron);
         // A site gets another pool while it runs (its tier changed). A connection that waits in the
         // queue of one that ends is reset, unheard; such a pool ends only once all who were heard
         // have their answer. So the request goes to the new one, and nothing happens twice.

@@ -66,9 +66,13 @@ impl AccessSink for Logs {
             self.writer.push(uid, line);
         };
         let severity = severity(record.status.as_u16());
-        if record.source == Source::Php && record.uri.path() == CRON {
-            let took = seconds(record.answered);
+        let is_cron = record.uri.path() == CRON;
+        let took = seconds(record.answered);
+        if record.source == Source::Php && is_cron {
             push(LogSource::Cron, severity, format!("WordPress's cron was started and ran {took}"));
+        } else if is_cron && severity == Severity::Error {
+            let message = format!("WordPress's cron got no whole answer of PHP, after {took}");
+            push(LogSource::Cron, severity, message);
         } else if record.source == Source::Php && record.answered >= SLOW {
             push(LogSource::Slow, Severity::Warning, slow(record, &request));
         }

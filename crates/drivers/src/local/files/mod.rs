@@ -16,6 +16,7 @@ mod trash;
 mod tree;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -72,6 +73,8 @@ pub struct LocalFiles {
     removal: Arc<Mutex<()>>,
     /// One look at a tree at a time, beside both.
     looking: Arc<Mutex<()>>,
+    /// Looks that are over at once, and wait for none of those above.
+    listening: Arc<Mutex<()>>,
     /// One archive is unpacked at a time, likewise.
     staging: Arc<Mutex<()>>,
 }
@@ -108,6 +111,7 @@ impl LocalFiles {
             turn: Arc::default(),
             removal: Arc::default(),
             looking: Arc::default(),
+            listening: Arc::default(),
             staging: Arc::default(),
         })
     }
@@ -260,6 +264,15 @@ impl Files for LocalFiles {
     async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {
         let what = "look for a site's mark";
         self.in_turn(&self.looking, what, move |disk| Ok(usage::mark(disk, uid))).await
+    }
+
+    async fn cron_marks(
+        &self,
+        sites: &[TenantUid],
+    ) -> Result<BTreeMap<TenantUid, i64>, DriverError> {
+        let sites = sites.to_vec();
+        let look = move |disk: &Disk| Ok(usage::cron_marks(disk, &sites));
+        self.in_turn(&self.listening, "look when sites want to be woken", look).await
     }
 
     async fn inventory(&self) -> Result<Vec<FileObject>, DriverError> {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use aipress_types::TenantUid;
 use rustix::fs::FileType;
+use rustix::fs::Stat;
 
 use super::Disk;
 use crate::error::DriverError;
@@ -73,9 +74,19 @@ impl Walk {
 
 /// When the site last said that what it has has changed, in milliseconds since 1970.
 pub(super) fn mark(disk: &Disk, uid: TenantUid) -> Option<i64> {
-    let site = beneath::open_dir(&disk.paths.site(uid)).ok()?;
-    let private = beneath::open_dir_at(&site, "private").ok()?;
-    let stat = beneath::stat_at(&private, "inventory-due").ok().flatten()?;
+    let stat = private_stat(disk, uid, "inventory-due")?;
     let nanos = i64::try_from(stat.st_mtime_nsec).ok()?;
     Some(stat.st_mtime.saturating_mul(1000).saturating_add(nanos / 1_000_000))
+}
+
+/// When these sites want to be woken: the time of a file that they set.
+pub(super) fn cron_marks(disk: &Disk, sites: &[TenantUid]) -> BTreeMap<TenantUid, i64> {
+    let mark = |uid: &TenantUid| Some((*uid, private_stat(disk, *uid, "cron-due")?.st_mtime));
+    sites.iter().filter_map(mark).collect()
+}
+
+fn private_stat(disk: &Disk, uid: TenantUid, name: &str) -> Option<Stat> {
+    let site = beneath::open_dir(&disk.paths.site(uid)).ok()?;
+    let private = beneath::open_dir_at(&site, "private").ok()?;
+    beneath::stat_at(&private, name).ok().flatten()
 }

@@ -4,6 +4,7 @@
 //! no session behind that still holds locks or unread answers. A handful at once, no more.
 
 mod account;
+mod cron;
 mod dump;
 mod inventory;
 mod load;
@@ -323,6 +324,13 @@ impl Database for MariaDb {
     async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError> {
         self.within("look at a database's size", CALL_LIMIT, async move |mut session| {
             size::of(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn cron_due(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {
+        self.within("read scheduled events", CALL_LIMIT, async move |mut session| {
+            cron::due(&mut session, uid).await
         })
         .await
     }

@@ -9,6 +9,13 @@ use super::names::literal;
 use crate::database::Personalization;
 use crate::database::TEMPLATE_HOME;
 
+/// When all events of the template are due, in seconds since 1970 (`php/install.php`).
+const TEMPLATE_DUE: i64 = 4_000_000_000;
+/// A new site is left alone this long, in seconds.
+const FIRST_AFTER: i64 = 600;
+/// See [`first_events`], in seconds.
+const FIRST_SPREAD: i64 = 3000;
+
 /// The statements for the database called `database`. `password` is stored as it is: `!` and chance,
 /// which is the hash of nothing.
 pub(crate) fn statements(database: &str, who: &Personalization, password: &str) -> String {
@@ -21,9 +28,11 @@ pub(crate) fn statements(database: &str, who: &Personalization, password: &str) 
     let title = literal(&escape_html(&who.title));
     let mut out = format!(
         "UPDATE {} SET option_value = CASE option_name WHEN 'blogname' THEN {title} \
-         WHEN 'admin_email' THEN {email} ELSE {home} END \
-         WHERE option_name IN ('siteurl', 'home', 'blogname', 'admin_email');",
-        table("wp_options")
+         WHEN 'admin_email' THEN {email} \
+         WHEN 'cron' THEN REPLACE(option_value, 'i:{TEMPLATE_DUE};', 'i:{due};') ELSE {home} END \
+         WHERE option_name IN ('siteurl', 'home', 'blogname', 'admin_email', 'cron');",
+        table("wp_options"),
+        due = first_events(who),
     );
     out.push_str(&format!(
         "UPDATE {} SET user_login={login}, user_nicename={nicename}, display_name={login}, \
@@ -48,6 +57,13 @@ pub(crate) fn statements(database: &str, who: &Personalization, password: &str) 
         table("wp_comments"),
     ));
     out
+}
+
+/// When a new site's first events are due. Not at once, while its people wait for its first page, and
+/// each site at a time of its own: sites are often made many at once, and most events repeat.
+fn first_events(who: &Personalization) -> i64 {
+    let sum = who.home.bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % FIRST_SPREAD);
+    who.now_unix_s + FIRST_AFTER + sum
 }
 
 /// A login as it stands in addresses: at most 50 of `a-z 0-9 _ -`.
@@ -111,6 +127,23 @@ mod tests {
         ] {
             assert_eq!(datetime(unix_s), text);
         }
+    }
+
+    #[test]
+    fn the_first_events_of_sites_are_within_an_hour_and_not_all_at_once() {
+        let who = |number: u32| Personalization {
+            home: format!("http://site-{number}.localhost"),
+            title: "t".to_owned(),
+            admin_login: "admin".to_owned(),
+            admin_email: "a@example.org".to_owned(),
+            now_unix_s: 1_800_000_000,
+        };
+        let dues: std::collections::BTreeSet<i64> =
+            (0..200).map(|number| first_events(&who(number)) - 1_800_000_000).collect();
+        assert!(dues.len() > 150, "{dues:?}");
+        assert!(dues.iter().all(|due| (600..3600).contains(due)), "{dues:?}");
+        let due = format!("'i:4000000000;', 'i:{};'", first_events(&who(1)));
+        assert!(statements("t_1", &who(1), "!").contains(&due));
     }
 
     #[test]

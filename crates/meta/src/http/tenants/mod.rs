@@ -2,6 +2,7 @@
 
 pub(crate) mod clone;
 pub(crate) mod create;
+pub(crate) mod cron;
 pub(crate) mod delete;
 pub(crate) mod document;
 pub(crate) mod erase;

@@ -156,7 +156,7 @@ impl Machine {
 }
 
 /// Runs until it is done or will not be.
-pub(super) async fn settle(plane: &Arc<Plane>, uid: TenantUid) -> Outcome {
+pub(crate) async fn settle(plane: &Arc<Plane>, uid: TenantUid) -> Outcome {
     for _ in 0..20 {
         match reconcile(Arc::clone(plane), uid).await {
             Outcome::Retry => {}
