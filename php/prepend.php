@@ -55,6 +55,9 @@ if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
 	\ini_set( 'opcache.revalidate_freq', '0' );
 }
 
-if ( 'fpm-fcgi' === PHP_SAPI && ! \function_exists( 'mail' ) ) {
+if ( 'fpm-fcgi' === PHP_SAPI && ! \function_exists( 'fastcgi_finish_request' ) ) {
 	require __DIR__ . '/functions.php';
+}
+if ( ! \function_exists( 'mail' ) ) {
+	require __DIR__ . '/mail.php';
 }

@@ -2,10 +2,12 @@
 //! and read by every role.
 
 mod keys;
+mod mail;
 mod verbs;
 
 pub(crate) use keys::KEYS;
 pub(crate) use keys::Key;
+pub(crate) use mail::MailSettings;
 pub(crate) use verbs::run;
 
 use std::net::SocketAddr;
@@ -59,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) directory: String,
     /// InnoDB's buffer pool of each shard's server, in MiB.
     pub(crate) buffer_pool_mib: Option<u32>,
+    /// Where the sites' mail goes.
+    pub(crate) mail: MailSettings,
     /// How webhooks are called.
     pub(crate) webhooks: WebhookSettings,
     /// Event streams at once.
@@ -119,6 +123,7 @@ impl Default for Settings {
             wp_cli: None,
             directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
+            mail: MailSettings::default(),
             webhooks: WebhookSettings::default(),
             streams: StreamSettings::default(),
         }
@@ -173,6 +178,7 @@ impl Settings {
             "streams.total is {total}, must be 1 to {MAX_STREAMS}; streams.perUser is {per_user}, \
              must be 1 to streams.total"
         );
+        self.mail.for_shard(&self.base_domain)?;
         Ok(self)
     }
 

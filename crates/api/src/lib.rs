@@ -13,6 +13,7 @@ pub mod internal;
 pub mod inventory;
 pub mod log;
 pub mod login_link;
+pub mod mail;
 pub mod me;
 pub mod operation;
 pub mod package;

@@ -242,6 +242,16 @@ impl ShardPaths {
         self.dir.join("gateway/visits.json")
     }
 
+    /// The socket that takes the sites' mail.
+    pub fn mail_socket(&self) -> PathBuf {
+        self.run.join("mail.sock")
+    }
+
+    /// Mail of all sites (0700).
+    pub fn mail(&self) -> PathBuf {
+        self.dir.join("mail")
+    }
+
     /// The gateway's socket.
     pub fn gateway_socket(&self) -> PathBuf {
         self.run.join("gateway.sock")

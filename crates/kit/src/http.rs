@@ -6,6 +6,8 @@ pub mod outgoing;
 mod redact;
 mod serve;
 
+pub(crate) use outgoing::tls::config as tls_config;
+
 pub use client::Client;
 pub use client::ClientError;
 pub use client::Endpoint;

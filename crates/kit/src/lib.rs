@@ -9,5 +9,6 @@ pub mod lifecycle;
 pub mod listen;
 pub mod random;
 pub mod seal;
+pub mod smtp;
 pub mod tasks;
 pub mod telemetry;

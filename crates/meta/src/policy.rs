@@ -58,6 +58,7 @@ pub(crate) enum Action {
     TenantList,
     TenantLoginLink,
     TenantLogs,
+    TenantMail,
     TenantRead,
     TenantReplace,
     TenantPackageActivate,

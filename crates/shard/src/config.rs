@@ -7,6 +7,8 @@ use aipress_drivers::ShardPaths;
 use aipress_kit::http::Endpoint;
 use aipress_types::ShardId;
 
+use crate::mail::MailSettings;
+
 /// Settings of one shard's control plane.
 #[derive(Debug, Clone)]
 pub struct ShardConfig {
@@ -20,6 +22,8 @@ pub struct ShardConfig {
     pub paths: ShardPaths,
     /// What runs inside WordPress.
     pub php_dir: PathBuf,
+    /// Where the sites' mail goes.
+    pub mail: MailSettings,
     /// Whether commands of people run in wp-cli; else in the platform's own agent.
     pub has_wp_cli: bool,
     /// Meta's internal API.

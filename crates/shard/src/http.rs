@@ -7,6 +7,7 @@ mod intents;
 mod inventory;
 mod login_token;
 mod logs;
+mod mail;
 mod problem;
 mod site_inventory;
 mod sites;
@@ -55,6 +56,8 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
             &format!("{}/{{uid}}/wp-plan", paths::SHARD_TENANTS),
             post(wp::plan).layer(DefaultBodyLimit::max(MAX_COMMAND)),
         )
+        .route(&format!("{}/{{uid}}/mail", paths::SHARD_TENANTS), get(mail::list))
+        .route(&format!("{}/{{uid}}/mail/{{id}}", paths::SHARD_TENANTS), get(mail::show))
         .route(&format!("{}/{{uid}}/cron", paths::SHARD_TENANTS), get(cron::show))
         .route(
             &format!("{}/{{uid}}/inventory", paths::SHARD_TENANTS),

@@ -26,6 +26,7 @@ use crate::config::ShardConfig;
 use crate::core::CoreSource;
 use crate::cron::Cron;
 use crate::exports::Exports;
+use crate::mail::Mails;
 use crate::meta::call::Meta;
 use crate::packages::PackageShelf;
 use crate::site_inventory::Due;
@@ -52,6 +53,8 @@ pub(crate) struct Plane {
     pub(crate) cron: Cron,
     /// When what each site has is looked at.
     pub(crate) inventories: Due,
+    /// Mail that the sites sent.
+    pub(crate) mails: Mails,
     pub(crate) tenants: Tenants,
     /// Meta's internal API.
     pub(crate) meta: Meta,

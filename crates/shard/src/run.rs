@@ -32,6 +32,8 @@ use crate::exports::Exports;
 use crate::http;
 use crate::journal::Journal;
 use crate::journal::JournalError;
+use crate::mail::Mails;
+use crate::mail::intake;
 use crate::meta::call::Meta;
 use crate::meta::pull;
 use crate::meta::report;
@@ -42,6 +44,7 @@ use crate::plane::Plane;
 use crate::reconcilers::cron;
 use crate::reconcilers::exports;
 use crate::reconcilers::health;
+use crate::reconcilers::mail;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
 use crate::site_inventory;
@@ -66,6 +69,9 @@ pub enum ShardError {
     /// The sealed intents.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The spool of mail.
+    #[error("spool of mail: {0}")]
+    Mail(std::io::Error),
     /// The spool of exports.
     #[error("spool of exports: {0}")]
     Exports(#[from] std::io::Error),
@@ -86,6 +92,8 @@ pub struct ShardParts {
     pub clock: Clock,
     /// The control API's socket.
     pub listener: Listener,
+    /// The socket that takes the sites' mail.
+    pub mail: Listener,
 }
 
 /// Runs the control plane until `lifecycle` ends it.
@@ -117,6 +125,11 @@ pub async fn run(
         tasks::spawn(
             "shard-inventories",
             site_inventory::run(Arc::clone(&plane), meta_of_inventories, stop.clone()),
+        ),
+        tasks::spawn("shard-mails", mail::run(Arc::clone(&plane), stop.clone())),
+        tasks::spawn(
+            "shard-mail-socket",
+            intake::run(Arc::clone(&plane), parts.mail, stop.clone()),
         ),
         tasks::spawn("shard-spares", spares::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-tenants", {
@@ -159,8 +172,10 @@ pub(crate) fn open(
     let logs = config.paths.site_logs();
     let log_writer = LogWriter::start(&logs, &config.region, LogLimits::default());
     let cron = Cron::restore(config.paths.cron(), clock.clone());
+    let mails = Mails::open(config.paths.mail(), config.mail.clone(), clock.clone());
     Ok(Plane {
         cron,
+        mails: mails.map_err(ShardError::Mail)?,
         meta: Meta::new(&config),
         exports,
         log_reader: LogReader::new(logs),

@@ -82,19 +82,21 @@ function recipients( $to ): string {
 	return some( array_map( static fn( $one ) => trim( (string) $one ), array_values( $all ) ) );
 }
 
-// Between here and the hooks below mail() is WordPress's, and says nothing itself.
+// A mail that went by mail() is told of by it (php/mail.php); one that a plugin sends itself, or that
+// does not get that far, is told of here.
 add_action(
 	'phpmailer_init',
 	static function () {
-		$GLOBALS['aipress_wp_mail'] = true;
+		$GLOBALS['aipress_mail_told'] = false;
 	},
 	PHP_INT_MAX
 );
 add_action(
 	'wp_mail_failed',
 	static function ( $error ) {
-		$GLOBALS['aipress_wp_mail'] = false;
-
+		if ( true === ( $GLOBALS['aipress_mail_told'] ?? false ) ) {
+			return;
+		}
 		$data = $error instanceof \WP_Error ? $error->get_error_data() : array();
 		$why  = $error instanceof \WP_Error ? $error->get_error_message() : 'unknown';
 		write( 'mail', 'ERROR', 'mail to ' . recipients( $data['to'] ?? array() ) . " was not sent: $why" );
@@ -103,8 +105,9 @@ add_action(
 add_action(
 	'wp_mail_succeeded',
 	static function ( $data ) {
-		$GLOBALS['aipress_wp_mail'] = false;
-		write( 'mail', 'INFO', 'mail to ' . recipients( $data['to'] ?? array() ) . ' was handed over' );
+		if ( true !== ( $GLOBALS['aipress_mail_told'] ?? false ) ) {
+			write( 'mail', 'INFO', 'mail to ' . recipients( $data['to'] ?? array() ) . ' was handed over' );
+		}
 	}
 );
 

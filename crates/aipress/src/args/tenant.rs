@@ -128,6 +128,18 @@ pub(crate) enum TenantVerb {
         /// Name or uid
         tenant: String,
     },
+    /// Show the mail that a site sent: what waits, was sent, came back or stays here
+    #[command(after_help = examples![
+        "aipress tenant mail bakery",
+        "aipress tenant mail bakery 019d1c2f3a4b5-k3Jx9Q",
+        "aipress tenant mail bakery -o json | jq '.items[] | select(.state == \"bounced\")'",
+    ])]
+    Mail {
+        /// Name or uid
+        tenant: String,
+        /// One of them, with its text
+        id: Option<String>,
+    },
     /// Plugins of a site: list, install, activate, deactivate, update, remove
     #[command(after_help = examples![
         "aipress tenant plugin list bakery",

@@ -12,6 +12,7 @@ mod list;
 mod locked;
 mod login;
 mod logs;
+mod mail;
 mod packages;
 mod patience;
 mod progress;
@@ -57,6 +58,7 @@ pub(crate) async fn run(
         }
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
+        TenantVerb::Mail { tenant, id } => mail::run(&client, &tenant, id, output).await,
         TenantVerb::Cron { tenant } => cron::run(&client, &tenant, output).await,
         TenantVerb::Inventory { tenant, refresh } => {
             inventory::run(&client, &tenant, refresh, output).await

@@ -54,6 +54,7 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         region: settings.region.clone(),
         slots: SLOTS_PER_SHARD,
         php_dir,
+        mail: settings.mail.for_shard(&settings.base_domain)?,
         has_wp_cli: archive.is_some(),
         meta: meta_endpoint(&paths),
         role_token: token(&paths, &id.to_string())?,
@@ -71,6 +72,7 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         visitor: Arc::new(FastCgiVisitor { ids }),
         clock: Clock::system(),
         listener: socket("control")?,
+        mail: socket("mail")?,
     };
     aipress_shard::run(config, parts, lifecycle).await?;
     Ok(())

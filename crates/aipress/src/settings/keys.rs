@@ -24,7 +24,7 @@ const fn key(name: &'static str, default: &'static str, about: &'static str) -> 
 }
 
 /// All of them, in the order of the alphabet.
-pub(crate) const KEYS: [Key; 16] = [
+pub(crate) const KEYS: [Key; 21] = [
     key("accessLog", "true", "a line for each request in the logs of edge and gateways"),
     Key {
         is_fixed: true,
@@ -42,6 +42,24 @@ pub(crate) const KEYS: [Key; 16] = [
         "directory that plugins and themes are fetched from",
     ),
     key("listen", "127.0.0.1:8080", "address that the edge listens on (`up --listen`)"),
+    key(
+        "mail.authorities",
+        "the system's",
+        "file of the certificate authorities (PEM) that vouch for `mail.server`, and no others",
+    ),
+    key(
+        "mail.domain",
+        "`baseDomain`",
+        "domain of the addresses that bounces go to, `site-UID@<mail.domain>`",
+    ),
+    key("mail.passwordFile", "none", "file of the password of `mail.user`, read for each message"),
+    key(
+        "mail.server",
+        "none",
+        "where sites' mail goes: `smtp://HOST[:587]` (STARTTLS, but on this machine) or \
+         `smtps://HOST[:465]`; without one it stays in the platform (`aipress tenant mail`)",
+    ),
+    key("mail.user", "none", "who signs in at `mail.server`"),
     key("region", "us-central1", "region of all shards of this machine"),
     key("shards", "2", "shards, 50 sites each: 1 to 50, may grow (`up --shards`)"),
     key("streams.perUser", "512", "event streams of one user at once: 1 to `streams.total`"),
@@ -126,6 +144,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::settings::MailSettings;
     use crate::settings::Settings;
     use crate::settings::WebhookSettings;
     use crate::settings::WpCli;
@@ -146,7 +165,14 @@ mod tests {
         let wp_cli = WpCli { archive: "/a".into(), sha256: "b".to_owned() };
         let webhooks =
             WebhookSettings { authorities: Some("/a".into()), ..WebhookSettings::default() };
-        let all = Settings { wp_cli: Some(wp_cli), webhooks, ..Settings::default() };
+        let mail = MailSettings {
+            server: Some("smtp://a".to_owned()),
+            user: Some("a".to_owned()),
+            password_file: Some("/a".into()),
+            authorities: Some("/a".into()),
+            domain: Some("a".to_owned()),
+        };
+        let all = Settings { wp_cli: Some(wp_cli), mail, webhooks, ..Settings::default() };
         let mut found = BTreeSet::new();
         leaves(&serde_json::to_value(all).unwrap(), "", &mut found);
         let keys: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();

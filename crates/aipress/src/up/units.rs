@@ -146,6 +146,16 @@ impl Maker<'_> {
             },
             backlog: 1024,
         }];
+        // Every site's PHP writes to it; the kernel says whose it is.
+        control.sockets.push(SocketSpec {
+            name: "mail".into(),
+            address: SocketAddress::Unix {
+                path: paths.mail_socket(),
+                mode: 0o666,
+                owner: owner((ids.root().uid, ids.root().gid)),
+            },
+            backlog: 1024,
+        });
         control.restart.max = CONTROL_RESTART;
         // The control plane is up without its servers: it says what is wrong, and waits.
         control.after = units.iter().map(|unit| unit.name.clone()).collect();

@@ -14,6 +14,7 @@ mod killed;
 mod killed_under_traffic;
 mod life;
 mod logs;
+mod mail;
 mod packages;
 mod pages;
 mod plans;

@@ -12,6 +12,8 @@ use crate::document::TenantDocument;
 use crate::inventory::InventoryView;
 use crate::login_link::LoginLinkCreate;
 use crate::login_link::LoginLinkView;
+use crate::mail::MailListView;
+use crate::mail::MailView;
 use crate::page::Page;
 use crate::paths;
 use crate::route::RouteView;
@@ -125,6 +127,23 @@ impl ApiClient {
     /// See [`ApiError`].
     pub async fn tenant_cron(&self, id: &str) -> Result<CronView, ApiError> {
         self.get(&path(id, "cron")).await
+    }
+
+    /// `GET /v1/tenants/{id}/mail`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_mail(&self, id: &str) -> Result<MailListView, ApiError> {
+        self.get(&path(id, "mail")).await
+    }
+
+    /// `GET /v1/tenants/{id}/mail/{mail}`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_mail_show(&self, id: &str, mail: &str) -> Result<MailView, ApiError> {
+        let mail = super::platform::escape(mail);
+        self.get(&path(id, &format!("mail/{mail}"))).await
     }
 
     /// `GET /v1/tenants/{id}/inventory`.

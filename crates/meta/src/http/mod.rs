@@ -98,6 +98,8 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::login_link::login_link))
         .routes(routes!(tenants::logs::logs))
         .routes(routes!(tenants::cron::cron))
+        .routes(routes!(tenants::mail::list))
+        .routes(routes!(tenants::mail::show))
         .routes(routes!(tenants::inventory::show))
         .routes(routes!(tenants::inventory::refresh))
         .merge(tenants::plugins::routes())

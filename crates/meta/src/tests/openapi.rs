@@ -122,6 +122,8 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
     }
     use aipress_api::cron::CronView;
     use aipress_api::inventory::InventoryView;
+    use aipress_api::mail::MailListView;
+    use aipress_api::mail::MailView;
     use aipress_api::wp::WpCommand;
     use aipress_api::wp::WpLine;
     use aipress_api::*;
@@ -139,7 +141,7 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
     }
     of! {
         Accepted AuditView CloneCreate CronView DeliveryView EventPage ExportAccepted ExportView HealthView
-        ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView
+        ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView MailListView MailView
         MeView OperationView PackageFetch PackageView PlanApplied PlanCreate PlanView ProjectView PackageSpec
         RouteView ServerSentEvent ShardPatch ShardView SitePackageUpdate SitePackageView
         TenantCreate TenantDocument TenantPatch

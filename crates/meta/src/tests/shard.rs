@@ -16,6 +16,8 @@ use aipress_api::internal::LoginTokenCreate;
 use aipress_api::internal::LogsAsked;
 use aipress_api::internal::LogsFound;
 use aipress_api::internal::ShardReport;
+use aipress_api::mail::MailListView;
+use aipress_api::mail::MailUseView;
 use aipress_api::wp::NDJSON;
 use aipress_api::wp::WpCommand;
 use aipress_kit::lifecycle::Lifecycle;
@@ -110,6 +112,7 @@ impl FakeShard {
             .route("/v1/intents/{uid}", put(take_intent))
             .route("/v1/tenants/{uid}/login-token", post(take_login_token))
             .route("/v1/tenants/{uid}/cron", get(show_cron))
+            .route("/v1/tenants/{uid}/mail", get(list_mail))
             .route("/v1/tenants/{uid}/logs", post(give_lines))
             .route("/v1/exports/{id}", put(begin_export))
             .route("/v1/tenants/{uid}/wp", post(run_command))
@@ -337,6 +340,11 @@ async fn run_command(
 }
 
 /// Lines behind the one that was named, oldest first; their ids sort as texts.
+async fn list_mail() -> Json<MailListView> {
+    let none = MailUseView { used: 0, limit: 100 };
+    Json(MailListView { items: Vec::new(), last_hour: none, last_day: none })
+}
+
 async fn show_cron() -> Json<CronView> {
     Json(CronView {
         next_due_at: None,

@@ -41,7 +41,7 @@ pub const DISABLED_FUNCTIONS: &[&str] = &[
     "pcntl_exec",
     "pcntl_fork",
     "dl",
-    // The platform's own take their places, see `php/functions.php`.
+    // The platform's own take their places, see `php/functions.php` and `php/mail.php`.
     "fastcgi_finish_request",
     "mail",
 ];
@@ -183,7 +183,7 @@ realpath_cache_size=4096K
 realpath_cache_ttl=120
 user_ini.filename=
 mail.add_x_header=0
-; Mail is delivered by the platform; without a spool mail() fails and says so.
+; mail() is the platform's own.
 sendmail_path=/bin/false
 
 session.use_strict_mode=1

@@ -28,7 +28,7 @@ pub enum Trust {
 }
 
 /// The settings; the error is for people.
-pub(in crate::http) fn config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn config(trust: &Trust) -> Result<Arc<ClientConfig>, String> {
     let file = match trust {
         Trust::File(path) => path.clone(),
         Trust::System => SYSTEM_LISTS

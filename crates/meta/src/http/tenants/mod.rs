@@ -11,6 +11,7 @@ pub(crate) mod inventory;
 pub(crate) mod list;
 pub(crate) mod login_link;
 pub(crate) mod logs;
+pub(crate) mod mail;
 pub(crate) mod plugins;
 pub(crate) mod put;
 pub(crate) mod resume;

@@ -66,6 +66,7 @@ pub(super) async fn erase(
     let uid = entry.intent.uid;
     let drivers = &plane.drivers;
     leave_slot(plane, steps, entry).await?;
+    plane.mails.forget(uid);
     steps.run("files", async { Ok(drivers.files.erase_site(uid).await?) }).await?;
     steps.run("cache", async { Ok(drivers.cache.remove_user(uid).await?) }).await?;
     steps.run("database", async { Ok(drivers.database.erase(uid).await?) }).await?;

@@ -12,6 +12,7 @@ use crate::fixtures::Pages;
 use crate::fixtures::Shelf;
 use crate::fixtures::intent;
 use crate::inventory;
+use crate::mail::MailSettings;
 use crate::reconcilers::health;
 use crate::run::World;
 use crate::sites;
@@ -25,6 +26,7 @@ use aipress_drivers::sim::FaultKind;
 use aipress_drivers::sim::SimWorld;
 use aipress_kit::clock::Clock;
 use aipress_kit::http::Endpoint;
+use aipress_kit::http::outgoing::Trust;
 use aipress_types::ObservedPhase;
 use aipress_types::ShardHealth;
 use aipress_types::ShardId;
@@ -134,6 +136,13 @@ impl Machine {
             slots: 50,
             paths,
             php_dir: "/php".into(),
+            mail: MailSettings {
+                server: None,
+                user: None,
+                password_file: None,
+                trust: Trust::System,
+                domain: "localhost".to_owned(),
+            },
             has_wp_cli: false,
             meta: Endpoint::Unix("/nowhere".into()),
             role_token: String::new(),
