@@ -137,12 +137,12 @@ fn headers(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.trim_matches('\n').split('\n') {
-        if line.starts_with([' ', '\t']) {
-            if let Some((_, value)) = found.last_mut() {
-                value.push_str("\r\n ");
-                value.push_str(&field(line.trim())?);
-                continue;
-            }
+        if line.starts_with([' ', '\t'])
+            && let Some((_, value)) = found.last_mut()
+        {
+            value.push_str("\r\n ");
+            value.push_str(&field(line.trim())?);
+            continue;
         }
         if line.is_empty() && text.trim().is_empty() {
             continue;
