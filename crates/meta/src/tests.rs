@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bootstrap;
 mod described;
+mod docs_page;
 mod documents;
 mod dry_run;
 mod endpoint;

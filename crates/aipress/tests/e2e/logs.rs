@@ -1,6 +1,8 @@
 //! A site's log: what a visitor met is found by the id that the visitor was shown; it is followed;
 //! and a site that writes without end loses its own lines only.
 
+mod following;
+
 use std::os::unix::fs::chown;
 use std::time::Duration;
 
@@ -66,6 +68,7 @@ async fn what_a_visitor_met_is_found_by_the_id_that_was_shown() {
     lines_are_chosen_by_time(&platform).await;
     what_the_edge_says_is_there_too(&platform).await;
     it_is_followed(&platform).await;
+    following::by_the_command_line(&platform).await;
     a_flood_costs_nobody_else_a_line(&platform).await;
     it_outlives_deletion_and_ends_with_erasure(&platform).await;
     platform.has_clean_inventory().await;

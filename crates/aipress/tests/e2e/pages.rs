@@ -3,6 +3,7 @@
 //! schema have that form. `docs/README.md` tells writers how.
 
 mod blocks;
+mod help_examples;
 mod output;
 mod run;
 mod schema;
@@ -61,6 +62,8 @@ async fn the_examples_of_the_documents_run() {
         }
         settings_are_taken(&platform, &blocks).await;
     }
+    wrong.extend(help_examples::run(&platform).await.err());
+    run::clean_up(&platform).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(pages_run.len() >= 18, "only {pages_run:?} have blocks that run");
 }

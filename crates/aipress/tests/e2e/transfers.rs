@@ -2,6 +2,7 @@
 
 mod broken;
 mod rows;
+mod two_platforms;
 
 use std::path::Path;
 use std::path::PathBuf;

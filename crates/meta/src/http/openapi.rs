@@ -2,6 +2,7 @@
 //! no database, no running meta. What is the same for every endpoint is added here once.
 
 mod examples;
+mod links;
 mod problems;
 
 use aipress_api::Problem;
@@ -92,6 +93,7 @@ pub fn openapi() -> openapi::OpenApi {
             complete(operation, keyed, conditional && keyed, planned);
             refuses(operation, path, method != "GET", conditional && keyed);
             shows(operation, &examples);
+            links::add(operation);
         }
     }
     document

@@ -54,7 +54,7 @@ def filter_case(context, case):
 "#;
 
 /// Meta's public socket as a TCP port: Schemathesis knows no Unix sockets.
-async fn port_of(meta: &Meta) -> u16 {
+pub(super) async fn port_of(meta: &Meta) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let socket = meta.folder.path().join("meta.sock");

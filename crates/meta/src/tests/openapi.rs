@@ -204,3 +204,60 @@ async fn every_example_of_a_request_is_taken() {
     }
     assert!(sent > 12, "{sent}");
 }
+
+/// Links name operations that there are, their parameters, and fields that the answer has.
+#[test]
+fn every_link_of_the_document_can_be_followed() {
+    let document = serde_json::to_value(crate::openapi()).unwrap();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations: Vec<&Value> =
+        items.flat_map(|item| item.as_object().unwrap().values()).collect();
+    let of = |id: &Value| operations.iter().find(|operation| operation["operationId"] == *id);
+    let mut followed = std::collections::BTreeSet::new();
+    for from in &operations {
+        for response in from["responses"].as_object().unwrap().values() {
+            let links = response["links"].as_object().into_iter().flatten();
+            for (name, link) in links {
+                let at = format!("{} -> {name}", from["operationId"]);
+                let target = of(&link["operationId"]).unwrap_or_else(|| panic!("{at}"));
+                let taken = target["parameters"].as_array().unwrap();
+                for (parameter, place) in link["parameters"].as_object().unwrap() {
+                    assert!(taken.iter().any(|one| one["name"] == *parameter), "{at}: {parameter}");
+                    let place = place.as_str().unwrap();
+                    if let Some(pointer) = place.strip_prefix("$response.body#") {
+                        let schemas: Vec<&Value> = response["content"]
+                            .as_object()
+                            .unwrap()
+                            .values()
+                            .map(|content| &content["schema"])
+                            .collect();
+                        let has = schemas.iter().any(|schema| has(&document, schema, pointer));
+                        assert!(has, "{at}: the answer has no {pointer}");
+                    }
+                }
+                followed.insert(target["operationId"].as_str().unwrap());
+            }
+        }
+    }
+    assert!(followed.len() >= 40, "{followed:?}");
+}
+
+/// Whether a schema has what a pointer into a body means.
+fn has(document: &Value, schema: &Value, pointer: &str) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return has(document, document.pointer(&reference[1..]).unwrap(), pointer);
+    }
+    let either = ["anyOf", "oneOf", "allOf"].iter().filter_map(|word| schema[*word].as_array());
+    if either.flatten().any(|one| has(document, one, pointer)) {
+        return true;
+    }
+    let Some(rest) = pointer.strip_prefix('/') else { return true };
+    let (field, rest) = match rest.split_once('/') {
+        Some((field, _)) => (field, &rest[field.len()..]),
+        None => (rest, ""),
+    };
+    match field.parse::<usize>() {
+        Ok(_) => has(document, &schema["items"], rest),
+        Err(_) => schema["properties"].get(field).is_some_and(|field| has(document, field, rest)),
+    }
+}

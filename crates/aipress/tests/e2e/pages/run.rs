@@ -112,7 +112,7 @@ fn sorted(text: &str) -> String {
     lines.join("\n")
 }
 
-async fn bash(platform: &Platform, script: &str, work: &Path, out: &Path) -> Output {
+pub(super) async fn bash(platform: &Platform, script: &str, work: &Path, out: &Path) -> Output {
     let token = fs::read_to_string(platform.path("meta/admin-token")).unwrap();
     let mut bash = tokio::process::Command::new("timeout");
     bash.args(["--kill-after=5", PAGE_SECONDS, "bash", "-c", script])

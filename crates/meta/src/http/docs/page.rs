@@ -7,6 +7,14 @@ use serde_json::Value;
 use super::schema;
 use crate::codes;
 
+/// Shown by the script that makes it work.
+const SEARCH: &str = "<form id=\"search\" role=\"search\" hidden>\
+    <label for=\"q\">Search <kbd>/</kbd></label>\
+    <input id=\"q\" type=\"search\" autocomplete=\"off\" autocapitalize=\"off\" spellcheck=\"false\" \
+    placeholder=\"create, webhook, 412 …\" aria-describedby=\"keys\">\
+    <p role=\"status\"></p><p id=\"keys\"><kbd>Enter</kbd> <kbd>↓</kbd> <kbd>↑</kbd> go through, \
+    <kbd>Esc</kbd> clears</p></form>";
+
 /// Methods in the order in which people think of them.
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -117,9 +125,10 @@ pub(super) fn render(document: &Value) -> String {
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>{title} API</title>\
-         <link rel=\"stylesheet\" href=\"/docs/style.css\"></head><body>\
+         <link rel=\"stylesheet\" href=\"/docs/style.css\">\
+         <script src=\"/docs/search.js\" defer></script></head><body>\
          <a class=\"skip\" href=\"#top\">To the text</a>\
-         <nav aria-label=\"Endpoints\"><p class=\"brand\">{title} <small>{version}</small></p>{nav}</nav>\
+         <nav aria-label=\"Endpoints\"><p class=\"brand\">{title} <small>{version}</small></p>{SEARCH}{nav}</nav>\
          <main id=\"top\"><header><h1>{title} API</h1>{about}\
          <p>Sign in with <code>Authorization: Bearer aip_…</code>. The same as \
          <a href=\"/v1/openapi.json\">OpenAPI 3.1</a>.</p></header>{body}</main></body></html>"
@@ -211,7 +220,7 @@ fn schemas(document: &Value) -> String {
 fn problems() -> String {
     let mut out = "<section><h2 id=\"problems\">problems</h2><p>Every refusal is \
         <code>application/problem+json</code> (RFC 9457). Compare <code>code</code>: it has one \
-        status and is never renamed.</p><table><thead><tr><th>Status</th><th>Code</th><th></th>\
+        status and is never renamed.</p><table id=\"problems-table\"><thead><tr><th>Status</th><th>Code</th><th></th>\
         </tr></thead><tbody>"
         .to_owned();
     let mut all: Vec<&codes::Code> = codes::ALL.iter().collect();
@@ -219,7 +228,7 @@ fn problems() -> String {
     for code in all {
         let _ = write!(
             out,
-            "<tr><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            "<tr id=\"problem-{1}\"><td>{0}</td><td><code>{1}</code></td><td>{2}</td></tr>",
             code.status,
             escape(code.code),
             escape(code.title)
