@@ -13,7 +13,7 @@ endif
 target := $(or $(CARGO_TARGET_DIR),target)
 aipress := $(target)/release/aipress
 
-.PHONY: help up down status clean-data test test-api test-chaos test-php lint fmt generate bench bench-events bench-report
+.PHONY: help up down status clean-data test test-api test-chaos test-php lint fmt generate bench bench-report
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,9 +60,6 @@ bench: ## Measure beside named peers; results go to bench/results
 
 bench-report: ## Make an HTML page with charts of the results
 	@bench/run report
-
-bench-events: ## Follow events with 1,000 streams at 100 changes a second
-	@ulimit -n 8192; cargo test --quiet --release --package aipress-meta thousand_followers -- --ignored --nocapture
 
 bench-%: ## Measure one thing, such as bench-idle
 	@scripts/install test

@@ -110,3 +110,23 @@ impl Metrics {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_on_its_page() {
+        let page = include_str!("../../../docs/metrics.md");
+        let text = Metrics::new().render().unwrap();
+        let mut known = 0;
+        for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let end = if kind == "counter" { "_total" } else { "" };
+            let row = format!("| `{name}{end}` | {kind} |");
+            assert!(page.contains(&row), "docs/metrics.md: no row `{row}`");
+            known += 1;
+        }
+        assert_eq!(page.matches("| `aipress_").count(), known, "a row of what is not there");
+    }
+}

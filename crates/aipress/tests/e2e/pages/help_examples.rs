@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use aipress_testkit::Platform;
+use aipress_testkit::PlatformOptions;
 
 use super::blocks::root;
 use super::run::bash;
+use crate::options;
 
 /// Why an example is not typed here.
 const REASONS: [&str; 4] = ["platform", "internet", "person", "machine"];
@@ -55,8 +57,16 @@ fn every_example_is_typed_or_says_why_not() {
     assert!(wrong.is_empty(), "tests/e2e/pages/help_examples.sh:\n{}", wrong.join("\n"));
 }
 
+#[tokio::test]
+async fn every_example_of_help_runs() {
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let told = run(&platform).await;
+    assert_eq!(told, Ok(()));
+    platform.has_clean_inventory().await;
+}
+
 /// Types them all at a platform.
-pub(super) async fn run(platform: &Platform) -> Result<(), String> {
+async fn run(platform: &Platform) -> Result<(), String> {
     let started = Instant::now();
     let folder = platform.home().join("help-examples");
     fs::create_dir_all(folder.join("home")).unwrap();

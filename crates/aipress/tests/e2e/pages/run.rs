@@ -12,7 +12,7 @@ use super::blocks::Use;
 use super::output::difference;
 
 /// Longest that the commands of one page may take, in seconds.
-const PAGE_SECONDS: &str = "240";
+const PAGE_SECONDS: &str = "600";
 /// What the documents say where a reader's platform is, and the address that its sites have.
 const DATA: &str = "/var/lib/aipress";
 const ADDRESS: &str = "localhost:8080";
