@@ -23,12 +23,6 @@ const EXAMPLES: &str = "15";
 const SETTINGS: &str = r#"
 hooks = "hooks.py"
 
-# It walks the links that the document has, and not those that it could guess.
-[phases.stateful]
-max-steps = 8
-inference.algorithms = []
-generation.max-examples = 40
-
 [checks]
 positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 405, 409, 410, 412, 422]
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422]
@@ -47,8 +41,6 @@ checks.max_response_time = 30
 "#;
 /// A media type that Schemathesis does not know is sent as it is.
 const HOOKS: &str = r#"
-import itertools
-
 import schemathesis
 
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
@@ -59,28 +51,6 @@ schemathesis.serializer.alias("application/zip", "application/octet-stream")
 @schemathesis.hook
 def filter_case(context, case):
     return "x-schemathesis-unknown-property" not in (case.headers or {})
-
-
-# What is made at random is mostly refused, and nothing follows from that: a walk begins with
-# something that is made.
-NUMBERS = itertools.count()
-MADE = {
-    "tenant_create": lambda name: {"name": name},
-    "tenant_clone": lambda name: {"name": name},
-    "import_create": lambda name: {"name": name},
-    "webhook_create": lambda name: {"url": "http://127.0.0.1:9/" + name},
-    "plan_create": lambda name: {"method": "POST", "path": "/v1/tenants", "body": {"name": name}},
-}
-
-
-@schemathesis.hook
-def before_call(context, case, kwargs):
-    body = MADE.get(case.operation.definition.raw["operationId"])
-    meta = case.meta
-    if body is None or meta is None or meta.phase.name.value != "stateful" or meta.generation.mode.is_negative:
-        return
-    case.body = body(f"walk-{next(NUMBERS)}")
-    case.query, case.headers = {}, {}
 "#;
 
 /// Meta's public socket as a TCP port: Schemathesis knows no Unix sockets.

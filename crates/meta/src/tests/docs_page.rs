@@ -186,7 +186,7 @@ async fn the_api_page_is_searched_by_the_keyboard() {
     assert_eq!(browser.shown().await["focused"], "q");
 
     browser.press("Escape", 27).await;
-    browser.write("no such thing here").await;
+    browser.write("xyzzy").await;
     let none = browser.shown().await;
     assert_eq!((&none["told"], &none["links"]), (&json!("Nothing found"), &json!(0)));
 

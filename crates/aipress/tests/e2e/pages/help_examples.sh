@@ -30,7 +30,19 @@ until_stopped() {
   [ "$code" = 124 ] || [ "$code" = 130 ]
 }
 
-# An archive of a plugin (`plugin NAME VERSION FILE`) or a theme.
+# Types what may be answered otherwise in a moment: while something is being made in advance, or until
+# the platform has looked at a site again.
+until_done() {
+  local line _
+  line=$(cat)
+  for _ in {1..90}; do
+    if eval "$line"; then return; fi
+    sleep 1
+  done
+  return 1
+}
+
+# An archive of a plugin (`package plugin NAME VERSION FILE`) or a theme.
 package() {
   python3 - "$@" <<'PY'
 import sys, zipfile
@@ -54,7 +66,9 @@ PY
 aipress status
 aipress status -o json | jq ".units[].name"
 aipress doctor
+until_done <<'SH'
 aipress doctor --inventory
+SH
 aipress settings list
 aipress settings list -o json
 aipress settings get shards
@@ -216,7 +230,9 @@ aipress tenant theme install bakery --file ./my-theme.zip
 aipress tenant theme activate bakery twentyten
 aipress tenant theme update bakery twentyten
 aipress tenant theme activate bakery twentytwentyfive
+until_done <<'SH'
 aipress tenant theme remove bakery twentyten
+SH
 aipress package delete akismet@5.3
 
 # --- archives ---
