@@ -11,6 +11,7 @@ use anyhow::Context;
 use crate::args::CleanData;
 use crate::data;
 use crate::exit::Failure;
+use crate::firewall;
 
 /// What tells a data folder from any other one.
 const MARK: &str = "config.json";
@@ -35,6 +36,7 @@ pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Fail
     if !args.yes {
         ask(root)?;
     }
+    firewall::forget(&paths);
     let owned = root.to_owned();
     tokio::task::spawn_blocking(move || std::fs::remove_dir_all(&owned))
         .await

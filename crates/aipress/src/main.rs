@@ -14,6 +14,7 @@ mod doctor;
 mod down;
 mod exit;
 mod fields;
+mod firewall;
 mod foresee;
 mod hints;
 mod man;

@@ -24,6 +24,7 @@ use anyhow::Context;
 use crate::args::Up;
 use crate::data;
 use crate::exit::Failure;
+use crate::firewall;
 use crate::settings::Settings;
 
 /// Runs in the foreground until a signal, or starts that in the background and waits until
@@ -46,6 +47,7 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
     let options = Options::new(lock, units::all(&paths, &ground)?);
     let supervisor = Supervisor::open(options).await.map_err(|error| not_opened(&error))?;
     let lifecycle = Lifecycle::from_signals().context("listen to signals")?;
+    let filtering = firewall::keep(&paths, &ground.settings, lifecycle.drain.clone()).await;
     let ready = supervisor.handle();
     let wanted = !up.no_hello;
     let (site_paths, site_settings) = (paths.clone(), ground.settings.clone());
@@ -53,6 +55,8 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
         first_site::ensure(&ready, &site_paths, &site_settings, wanted).await;
     });
     supervisor.run(lifecycle.drain).await.context("supervise")?;
+    // Nothing runs any more that it would be for.
+    filtering.end().await;
     Ok(())
 }
 

@@ -4,6 +4,8 @@
 //! S+1, gateway S+2, template installer S+3, slot n (from 1) S+10+n. A gid equals its uid.
 //! Without root there is one user for all, and sites are not isolated from each other.
 
+use std::ops::RangeInclusive;
+
 use aipress_types::ShardId;
 use aipress_types::capacity::SLOTS_PER_SHARD;
 
@@ -156,6 +158,12 @@ impl ShardIds {
         Slot::all().map(|slot| self.slot(slot).gid).collect()
     }
 
+    /// The users of all slots. Without isolation they are everybody's, so nothing is told by them.
+    pub fn slot_uids(&self) -> Option<RangeInclusive<u32>> {
+        let first = self.offset(11).uid;
+        self.is_isolated().then(|| first..=first + SLOTS_PER_SHARD - 1)
+    }
+
     fn offset(&self, offset: u32) -> UnixIds {
         match self.plan {
             UidPlan::PerRole(_) => UnixIds::same(self.start + offset),
@@ -188,6 +196,7 @@ mod tests {
         );
         assert_eq!((slot(1), slot(50), ids.root().uid), (70_211, 70_260, 0));
         assert_eq!(ids.slot_gids().len(), 50);
+        assert_eq!(ids.slot_uids(), Some(slot(1)..=slot(50)));
     }
 
     #[test]
@@ -208,7 +217,7 @@ mod tests {
         let me = UnixIds::same(1000);
         let ids = UidPlan::OneUser(me).shard(shard(3)).unwrap();
         assert!([ids.root(), ids.mariadb(), ids.slot(Slot::new(7).unwrap())] == [me; 3]);
-        assert!(ids.slot_gids().is_empty() && !ids.is_isolated());
+        assert!(ids.slot_gids().is_empty() && ids.slot_uids().is_none());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use aipress_supervise::control;
 use crate::core;
 use crate::data;
 use crate::doctor::Check;
+use crate::firewall;
 use crate::settings::Settings;
 
 /// Below this much free disk the platform is in danger, in bytes.
@@ -33,6 +34,7 @@ pub(super) fn checks(paths: &DataPaths, settings: &Settings) -> Vec<Check> {
             PhpInstall::detect().map(|php| format!("{} {}", shown(&php.fpm), php.version)),
         ),
         confinement(),
+        connections(paths, settings),
         cores(paths),
         disk(paths),
         files(),
@@ -76,6 +78,37 @@ fn confinement() -> Check {
          reach its shard's other sites",
         "give the container CAP_SYS_ADMIN, or host untrusted sites elsewhere",
     )
+}
+
+fn connections(paths: &DataPaths, settings: &Settings) -> Check {
+    let name = "connections";
+    let Some(firewall) = firewall::of(paths, settings) else {
+        let found = "sites may connect to this machine's other services and to private networks";
+        return Check::warning(name, found, "run `make up` as root");
+    };
+    let runs = control::socket_path(&paths.run()).exists();
+    let open = |found: String, remedy: &str| {
+        let found = format!("{found}: sites may connect to private networks and cloud metadata");
+        Check::warning(name, found, remedy)
+    };
+    match firewall.is_there() {
+        Ok(true) => Check::good(
+            name,
+            format!(
+                "sites reach no private network and no cloud metadata (nftables, table {})",
+                firewall.table()
+            ),
+        ),
+        Ok(false) if runs => open(
+            format!("table {} of nftables is not there", firewall.table()),
+            "`aipress up` puts it back within 10 s; its log says why when it can't",
+        ),
+        Ok(false) => Check::good(name, "nftables is there for `aipress up`"),
+        Err(error) => open(
+            error.to_string(),
+            "`sudo scripts/install` brings nftables; in a container give CAP_NET_ADMIN",
+        ),
+    }
 }
 
 fn cores(paths: &DataPaths) -> Check {

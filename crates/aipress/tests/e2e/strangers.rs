@@ -8,6 +8,8 @@ mod cache;
 mod database;
 mod files;
 mod guard;
+mod heir;
+mod network;
 mod processes;
 mod sockets;
 
@@ -35,6 +37,9 @@ async fn a_site_gets_nothing_of_its_neighbour_unless_a_guard_is_taken_away() {
     database::nobody_elses_rows(&platform, &hostile, &neighbour).await;
     cache::nobody_elses_keys(&platform, &hostile, &neighbour).await;
     files::nobody_elses_source_by_the_opcode_cache(&platform, &hostile, &neighbour).await;
+    files::no_oddity_hangs_or_leads_out(&platform, &hostile, &neighbour).await;
+    network::no_network_but_the_open_one(&platform, &hostile).await;
+    heir::nothing_of_who_was_there_before(&platform, hostile).await;
 
     // After all that the neighbour is as it was.
     let home = platform.visitor("neighbour").get("/").await.with_status(200);

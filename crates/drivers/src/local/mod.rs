@@ -6,6 +6,7 @@
 pub mod beneath;
 pub mod exec;
 pub mod files;
+pub mod firewall;
 pub mod fpm;
 pub mod mariadb;
 pub mod redis;

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use aipress_testkit::Platform;
@@ -51,6 +52,31 @@ async fn seen(site: &Site, start: &str) {
         if said.contains(wanted) { Ok(()) } else { Err(said) }
     })
     .await;
+}
+
+/// The view of `/proc` in which php-fpm's workers see their own user's processes only.
+pub(super) struct HiddenProcesses {
+    master: i32,
+}
+
+impl HiddenProcesses {
+    /// Taken away: what the machine's own `/proc` shows is seen again.
+    pub(super) async fn show(platform: &Platform) -> Self {
+        let hidden = Self { master: platform.pid("aipress-shard-001-php-fpm").await };
+        hidden.enter(&["umount", "/proc"]);
+        hidden
+    }
+
+    /// Put back.
+    pub(super) fn restore(self) {
+        self.enter(&["mount", "-t", "proc", "-o", "hidepid=invisible", "proc", "/proc"]);
+    }
+
+    fn enter(&self, words: &[&str]) {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--mount=/proc/{}/ns/mnt", self.master)).args(words);
+        assert!(command.status().unwrap().success(), "{words:?}");
+    }
 }
 
 /// Unix modes of a path and of the folders above it, opened for everybody.

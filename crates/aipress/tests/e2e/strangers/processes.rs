@@ -1,11 +1,13 @@
 //! Processes: what `/proc` tells of them, and that no secret is where others could see it.
 
 use std::fs;
+use std::path::PathBuf;
 
 use aipress_testkit::Platform;
 
 use super::attack::Attack;
 use super::attack::Site;
+use super::guard::HiddenProcesses;
 use super::guard::OpenBasedir;
 
 /// The kernel's guard cannot be taken away; the test's own user, root, shows what is there.
@@ -22,8 +24,18 @@ pub(super) async fn nothing_of_other_processes(
         .split_once("pid=")
         .and_then(|(_, rest)| rest.split(';').next()?.parse().ok())
         .expect("a worker of the neighbour");
-    let basedir = format!("/proc/{worker}/status");
-    let mut attacks = vec![
+    let of_worker = |name: &str| PathBuf::from(format!("/proc/{worker}/{name}"));
+    // What the kernel shows of everybody: two guards of the platform's.
+    let shown = [
+        Attack::reading(&of_worker("status"), "VmSize"),
+        Attack::reading(&of_worker("cmdline"), "php-fpm: pool"),
+        Attack::new(
+            "listing all processes",
+            "return ',' . implode(',', scandir('/proc')) . ',';",
+            format!(",{worker},"),
+        ),
+    ];
+    let attacks = vec![
         Attack::reading(environment.as_ref(), "PATH="),
         Attack::new(
             "following a process's files",
@@ -35,13 +47,27 @@ pub(super) async fn nothing_of_other_processes(
             format!("return posix_kill({worker}, 0) ? 'may end it' : 'may not';"),
             "may end it",
         ),
-        Attack::reading(basedir.as_ref(), "VmSize"),
+        Attack::new(
+            "following a neighbour's worker",
+            format!(
+                "return implode('|', array_map(fn($l) => @readlink('/proc/{worker}/' . $l), ['cwd', 'root', 'exe', 'fd/0']));"
+            ),
+            "/dev/null",
+        ),
+        Attack::reading(&of_worker("environ"), "PATH="),
+        Attack::reading(&of_worker("maps"), "[stack]"),
+        Attack::new(
+            "reading a neighbour's memory",
+            format!("$m = @fopen('/proc/{worker}/mem', 'r'); return $m ? 'is open' : 'is not';"),
+            "is open",
+        ),
     ];
     hostile.gets_nothing_by("with all guards", &attacks).await;
+    hostile.gets_nothing_by("with all guards", &shown).await;
     let guard = OpenBasedir::remove(platform, hostile).await;
-    // What the kernel shows of everybody is kept by open_basedir alone.
-    let shown = attacks.pop().unwrap();
-    hostile.gets_it_by("without open_basedir", &[shown]).await;
+    hostile.gets_nothing_by("without open_basedir", &shown).await;
+    let hidden = HiddenProcesses::show(platform).await;
+    hostile.gets_it_by("without open_basedir and with all processes to see", &shown).await;
     hostile.gets_nothing_by("without open_basedir, as another user", &attacks).await;
     let own = Attack::new(
         "ending one's own worker",
@@ -49,6 +75,8 @@ pub(super) async fn nothing_of_other_processes(
         "may end it",
     );
     hostile.gets_it_by("as the same user", &[own]).await;
+    hidden.restore();
+    hostile.gets_nothing_by("with processes hidden again", &shown).await;
     guard.restore(hostile).await;
 }
 

@@ -7,6 +7,7 @@
 mod export;
 mod import;
 mod inventory;
+mod left;
 mod log;
 mod login;
 mod package;

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use super::Disk;
 use super::at;
+use super::left;
 use super::tree;
 use crate::Ensured;
 use crate::error::DriverError;
@@ -117,6 +118,7 @@ pub(super) fn clear(disk: &Disk, slot: Slot) -> Result<Ensured, DriverError> {
         changed |= empty_tmp(disk, slot, &dir).map_err(&fail)?;
     }
     sweep(disk)?;
+    left::remove(disk, slot)?;
     Ok(if changed { Ensured::Repaired } else { Ensured::Kept })
 }
 

@@ -19,7 +19,7 @@ use crate::unit::UnitCommand;
 pub(in crate::local) const UNSHARE: &str = "/usr/bin/unshare";
 
 /// Folders of the system that everybody can write, where they exist.
-const WORLD_WRITABLE: &[&str] = &[
+pub(in crate::local) const WORLD_WRITABLE: &[&str] = &[
     "/tmp",
     "/var/tmp",
     "/dev/shm",
@@ -49,6 +49,11 @@ shift
 exec "$@"
 "#;
 
+/// Lets a worker see the processes of its own user only (`proc(5)`, Linux 5.8): arguments and
+/// states of all others are nobody's business. An older kernel shows them, as it shows everybody.
+const SEE_ONLY_OWN_USER: &str = "mount -t proc -o nosuid,nodev,noexec,hidepid=invisible proc /proc \
+                                 2>/dev/null || :\n";
+
 /// Whether this machine lets the platform make mount namespaces: not in every container.
 pub fn is_available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
@@ -71,9 +76,9 @@ pub(super) fn confined(command: UnitCommand, paths: &ShardPaths) -> UnitCommand 
         return command;
     }
     let mut args: Vec<String> =
-        ["--mount", "--propagation", "private", "/bin/sh", "-ec", SCRIPT, "php-fpm"]
-            .map(str::to_owned)
-            .to_vec();
+        ["--mount", "--propagation", "private", "/bin/sh", "-ec"].map(str::to_owned).to_vec();
+    args.push(format!("{SEE_ONLY_OWN_USER}{SCRIPT}"));
+    args.push("php-fpm".to_owned());
     args.extend(writable(paths));
     args.push("--".to_owned());
     args.push(shown(&command.program));
