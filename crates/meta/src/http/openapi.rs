@@ -83,6 +83,7 @@ pub fn openapi() -> openapi::OpenApi {
         ),
     );
     let examples = Examples::new();
+    let rules = links::rules();
     for (path, item) in &mut document.paths.paths {
         // What has an etag.
         let conditional = path.starts_with("/v1/tenants/{id}");
@@ -93,7 +94,7 @@ pub fn openapi() -> openapi::OpenApi {
             complete(operation, keyed, conditional && keyed, planned);
             refuses(operation, path, method != "GET", conditional && keyed);
             shows(operation, &examples);
-            links::add(operation);
+            links::add(operation, &rules);
         }
     }
     document
