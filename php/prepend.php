@@ -49,6 +49,12 @@ function confine( array $server ): void {
 }
 confine( $_SERVER );
 
+// A site over its limit reads and deletes; it writes no byte to a file (drivers/src/local/share). A
+// worker that runs already is told by the platform.
+if ( \function_exists( 'posix_setrlimit' ) && \is_string( $_SERVER['AIPRESS_SLOT_DIR'] ?? null ) && \is_file( $_SERVER['AIPRESS_SLOT_DIR'] . '/full' ) ) {
+	\posix_setrlimit( POSIX_RLIMIT_FSIZE, 0, 0 );
+}
+
 // A look of the platform after a change (shard/src/smoke.rs) must run what lies on disk now, and not
 // what the opcode cache took a moment ago: PHP compares the time of every file.
 if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {

@@ -12,6 +12,8 @@ use crate::args::CleanData;
 use crate::data;
 use crate::exit::Failure;
 use crate::firewall;
+use crate::settings::Settings;
+use crate::up;
 
 /// What tells a data folder from any other one.
 const MARK: &str = "config.json";
@@ -37,6 +39,9 @@ pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Fail
         ask(root)?;
     }
     firewall::forget(&paths);
+    if let Ok(settings) = Settings::load(&paths) {
+        up::forget_groups(&paths, &settings);
+    }
     let owned = root.to_owned();
     tokio::task::spawn_blocking(move || std::fs::remove_dir_all(&owned))
         .await

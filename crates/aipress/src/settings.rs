@@ -19,6 +19,7 @@ use aipress_drivers::UidPlan;
 use aipress_drivers::uids::DEFAULT_UID_BASE;
 use aipress_kit::durable;
 use aipress_meta::StreamLimits;
+use aipress_shard::LimitOverrides;
 use anyhow::Context;
 use serde::Deserialize;
 use serde::Serialize;
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) buffer_pool_mib: Option<u32>,
     /// Where the sites' mail goes.
     pub(crate) mail: MailSettings,
+    /// Limits of each site in place of its tier's.
+    pub(crate) limits: LimitSettings,
     /// How webhooks are called.
     pub(crate) webhooks: WebhookSettings,
     /// Event streams at once.
@@ -79,6 +82,53 @@ pub(crate) struct WebhookSettings {
     /// File of the authorities (PEM) that vouch for endpoints, in place of the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) authorities: Option<PathBuf>,
+}
+
+/// Limits of each site in place of its tier's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct LimitSettings {
+    /// Files, in MB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) storage_mb: Option<u32>,
+    /// Database, in MB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database_mb: Option<u32>,
+    /// Memory of all processes, in MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory_mib: Option<u32>,
+    /// CPU, in thousandths of a core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_millis: Option<u32>,
+}
+
+/// Less memory than this and no page of WordPress comes.
+const MEMORY_MIN_MIB: u32 = 128;
+/// Less CPU than this and no page comes in time.
+const CPU_MIN_MILLIS: u32 = 50;
+
+impl LimitSettings {
+    /// As shards take them.
+    pub(crate) fn overrides(&self) -> LimitOverrides {
+        LimitOverrides {
+            storage_bytes: self.storage_mb.map(|mb| u64::from(mb) * 1_000_000),
+            database_bytes: self.database_mb.map(|mb| u64::from(mb) * 1_000_000),
+            memory_bytes: self.memory_mib.map(|mib| u64::from(mib) << 20),
+            cpu_millis: self.cpu_millis,
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.memory_mib.is_none_or(|mib| mib >= MEMORY_MIN_MIB),
+            "limits.memoryMib must be {MEMORY_MIN_MIB} at least"
+        );
+        anyhow::ensure!(
+            self.cpu_millis.is_none_or(|millis| millis >= CPU_MIN_MILLIS),
+            "limits.cpuMillis must be {CPU_MIN_MILLIS} at least"
+        );
+        Ok(())
+    }
 }
 
 /// Event streams at once.
@@ -124,6 +174,7 @@ impl Default for Settings {
             directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
             mail: MailSettings::default(),
+            limits: LimitSettings::default(),
             webhooks: WebhookSettings::default(),
             streams: StreamSettings::default(),
         }
@@ -172,6 +223,7 @@ impl Settings {
             UID_BASES.start(),
             UID_BASES.end()
         );
+        self.limits.check()?;
         let StreamSettings { total, per_user } = self.streams;
         anyhow::ensure!(
             (1..=MAX_STREAMS).contains(&total) && (1..=total).contains(&per_user),

@@ -57,6 +57,7 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
     supervisor.run(lifecycle.drain).await.context("supervise")?;
     // Nothing runs any more that it would be for.
     filtering.end().await;
+    forget_groups(&paths, &ground.settings);
     Ok(())
 }
 
@@ -86,4 +87,13 @@ fn not_opened(error: &OpenError) -> Failure {
 /// Marker that the first site was made: a `hello` that somebody deleted does not come back.
 fn first_site_mark(paths: &DataPaths) -> std::path::PathBuf {
     paths.root().join("first-site")
+}
+
+/// Removes the control groups of all shards. Called when nothing runs any more.
+pub(crate) fn forget_groups(paths: &DataPaths, settings: &Settings) {
+    for shard in ground::shards(settings) {
+        if let Err(error) = aipress_drivers::local::share::forget(&paths.shard(shard)) {
+            tracing::debug!(%error, "control groups stay");
+        }
+    }
 }

@@ -19,6 +19,9 @@ pub const TENANT_COMMANDS: &[&str] = &[
     "mget", "multi", "ping", "set", "unwatch", "watch",
 ];
 
+/// Those of them that need memory.
+pub const TENANT_WRITES: &[&str] = &["hset", "hsetnx", "incrby", "set"];
+
 /// A tenant's user in Redis.
 #[derive(Debug, Clone)]
 pub struct CacheUser {
@@ -38,6 +41,15 @@ impl CacheUser {
     pub fn prefix(&self) -> String {
         key_prefix(self.uid)
     }
+}
+
+/// Memory of the shard's Redis.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheRoom {
+    /// In use.
+    pub used_bytes: u64,
+    /// At most; then the least recently used keys go, whosever they are.
+    pub max_bytes: u64,
 }
 
 /// A user that exists in Redis.
@@ -65,6 +77,20 @@ pub trait Cache: Send + Sync {
     /// # Errors
     /// A retryable `Timeout` when there are more keys than one call may remove; call again.
     async fn remove_user(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// How much memory is in use.
+    async fn room(&self) -> Result<CacheRoom, DriverError>;
+
+    /// How much each tenant's keys take. Looks at every key, a little at a time: to be asked when
+    /// memory is short.
+    async fn weigh(&self) -> Result<Vec<(TenantUid, u64)>, DriverError>;
+
+    /// Lets a tenant's user write, or not. Not durable: [`ensure_user`](Self::ensure_user) and a
+    /// restart let it write.
+    async fn set_writing(&self, uid: TenantUid, may_write: bool) -> Result<(), DriverError>;
+
+    /// Removes a tenant's keys: a cache can always be lost.
+    async fn empty(&self, uid: TenantUid) -> Result<(), DriverError>;
 
     /// All users.
     async fn inventory(&self) -> Result<Vec<AclUser>, DriverError>;

@@ -94,6 +94,28 @@ pub trait TemplateSource: Send + Sync {
     async fn fill(&self, access: &TemplateAccess) -> Result<(), DriverError>;
 }
 
+/// How a site's database may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseGrowth {
+    /// As it likes.
+    Free,
+    /// No new rows or tables; rows that are there may change: people can sign in.
+    Updates,
+    /// Rows can be read and deleted.
+    Nothing,
+}
+
+/// What a site's database takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabaseRoom {
+    /// Whose it is.
+    pub uid: TenantUid,
+    /// Bytes of its files, less what is free in them.
+    pub bytes: u64,
+    /// How it may grow now.
+    pub growth: DatabaseGrowth,
+}
+
 /// What the platform's record says of a site's database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SiteState {
@@ -270,6 +292,21 @@ pub trait Database: Send + Sync {
 
     /// Removes the copy; `Kept` when there is none.
     async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError>;
+
+    /// How much all sites' databases take, and whether they may grow. Cheap enough to be asked all
+    /// the time.
+    async fn rooms(&self) -> Result<Vec<DatabaseRoom>, DriverError>;
+
+    /// Lets a site's database grow, or not; its sessions end, since they keep what they began with.
+    /// Reading and deleting stay.
+    async fn set_growth(
+        &self,
+        uid: TenantUid,
+        growth: DatabaseGrowth,
+    ) -> Result<Ensured, DriverError>;
+
+    /// Ends queries of sites that run longer, and says whose they were.
+    async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError>;
 
     /// How large a site's database is, as the server estimates it.
     async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError>;

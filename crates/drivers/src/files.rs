@@ -208,6 +208,10 @@ pub trait Files: Send + Sync {
     /// How much `wp-content` takes; bounded in entries and time.
     async fn usage(&self, uid: TenantUid) -> Result<DiskUsage, DriverError>;
 
+    /// Bytes on disk of all that the site can write: its folder, and its slot's temporary one.
+    /// Bounded in time; what was not counted is not in it.
+    async fn taken(&self, uid: TenantUid, slot: Slot) -> Result<u64, DriverError>;
+
     /// When the site last said that its plugins or themes changed, in milliseconds since 1970;
     /// only good for being compared with what it said before.
     async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError>;

@@ -333,6 +333,11 @@ impl ShardPaths {
         self.slots().join(slot.to_string())
     }
 
+    /// Name of the mark, in a slot's folder, that nothing may be written there.
+    pub const SLOT_FULL: &str = "full";
+    /// Name of the file, in a slot's folder, that says which limits its site meets.
+    pub const SLOT_LIMITS: &str = "limits.json";
+
     /// A slot's folder for uploads under way, sessions and temporary files.
     pub fn slot_tmp(&self, slot: Slot) -> PathBuf {
         self.slot(slot).join("tmp")

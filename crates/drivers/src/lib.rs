@@ -18,6 +18,7 @@ pub mod layout;
 pub mod local;
 pub mod packages;
 pub mod php;
+pub mod share;
 pub mod sim;
 pub mod uids;
 pub mod unit;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 pub use cache::AclUser;
 pub use cache::Cache;
+pub use cache::CacheRoom;
 pub use cache::CacheUser;
 pub use content::Content;
 pub use content::ContentFacts;
@@ -34,6 +36,8 @@ pub use content::ContentSource;
 pub use content::DatabaseFacts;
 pub use content::Progress;
 pub use database::Database;
+pub use database::DatabaseGrowth;
+pub use database::DatabaseRoom;
 pub use database::DatabaseSize;
 pub use database::DbObject;
 pub use database::DbObjectKind;
@@ -65,6 +69,10 @@ pub use packages::Packages;
 pub use php::Php;
 pub use php::PhpWorker;
 pub use php::Recycle;
+pub use share::Share;
+pub use share::ShareControls;
+pub use share::ShareMet;
+pub use share::SlotShare;
 pub use uids::ShardIds;
 pub use uids::UidPlan;
 pub use uids::UnixIds;
@@ -97,4 +105,6 @@ pub struct Drivers {
     pub exec: Arc<dyn Exec>,
     /// Plugins and themes in its sites' folders.
     pub packages: Arc<dyn Packages>,
+    /// What its sites may take of the machine.
+    pub share: Arc<dyn Share>,
 }

@@ -26,6 +26,7 @@ pub mod smoke;
 mod steps;
 mod tenants;
 
+pub use config::LimitOverrides;
 pub use config::ShardConfig;
 pub use core::CoreSource;
 pub use core::LocalCores;

@@ -4,5 +4,6 @@ pub(crate) mod cron;
 pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod mail;
+pub(crate) mod limits;
 pub(crate) mod spares;
 pub(crate) mod tenant;

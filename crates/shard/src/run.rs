@@ -45,6 +45,7 @@ use crate::reconcilers::cron;
 use crate::reconcilers::exports;
 use crate::reconcilers::health;
 use crate::reconcilers::mail;
+use crate::reconcilers::limits;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
 use crate::site_inventory;
@@ -131,6 +132,8 @@ pub async fn run(
             "shard-mail-socket",
             intake::run(Arc::clone(&plane), parts.mail, stop.clone()),
         ),
+        tasks::spawn("shard-places", limits::place(Arc::clone(&plane), stop.clone())),
+        tasks::spawn("shard-limits", limits::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-spares", spares::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-tenants", {
             let (queue, plane) = (Arc::clone(&plane.queue), Arc::clone(&plane));

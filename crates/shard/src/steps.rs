@@ -128,6 +128,7 @@ impl<'a> Steps<'a> {
             observed.slot = tenant.entry.slot;
             observed.wordpress_version.clone_from(&tenant.entry.core_version);
             let held = &tenant.entry.packages.held;
+            observed.limits.clone_from(&tenant.observed.limits);
             observed.rolled_back = held.iter().map(|held| held.rolled_back.clone()).collect();
         }
         (observed.phase, observed.message) = match outcome {

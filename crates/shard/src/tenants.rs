@@ -143,6 +143,18 @@ impl Tenants {
         Ok(())
     }
 
+    /// Records which limits a site meets.
+    pub(crate) fn limits_set(&self, uid: TenantUid, limits: &[String]) {
+        let mut table = self.lock();
+        let Some(tenant) = table.get_mut(&uid) else { return };
+        if tenant.observed.limits != limits {
+            tenant.observed.limits = limits.to_vec();
+            tenant.unreported = true;
+            drop(table);
+            self.observed.notify_one();
+        }
+    }
+
     /// Records what was seen, unless the intent it was seen of is no longer the held one.
     pub(crate) fn observe(&self, observed: TenantObserved) {
         let mut table = self.lock();
@@ -231,6 +243,7 @@ fn unseen(entry: &Entry) -> TenantObserved {
         message: None,
         serving: false,
         rolled_back: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

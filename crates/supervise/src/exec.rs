@@ -279,6 +279,7 @@ fn set_rlimit(limit: &Rlimit) -> io::Result<()> {
         RlimitResource::As => Resource::As,
         RlimitResource::Fsize => Resource::Fsize,
         RlimitResource::Memlock => Resource::Memlock,
+        RlimitResource::Data => Resource::Data,
         RlimitResource::Stack => Resource::Stack,
     };
     let value = rustix::process::Rlimit { current: limit.soft, maximum: limit.hard };

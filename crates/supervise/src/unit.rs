@@ -165,6 +165,8 @@ pub enum RlimitResource {
     Fsize,
     /// `RLIMIT_MEMLOCK`, bytes locked in memory.
     Memlock,
+    /// `RLIMIT_DATA`, bytes of memory that a process can write and shares with nobody.
+    Data,
     /// `RLIMIT_STACK`, bytes of the main stack.
     Stack,
 }

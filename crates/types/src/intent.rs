@@ -154,6 +154,9 @@ pub struct TenantObserved {
     /// changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rolled_back: Vec<RolledBack>,
+    /// Limits that the site meets, a sentence for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
 }
 
 /// A change of a plugin or theme that made the site fail and was taken back.

@@ -33,9 +33,22 @@ pub struct TierLimits {
     pub max_workers: u32,
     /// PHP workers kept warm.
     pub min_workers: u32,
+    /// CPU when others want it, too: against the others' weights.
+    pub cpu_weight: u32,
+    /// CPU at most, in thousandths of a core.
+    pub cpu_millis: u32,
+    /// Memory of all processes, in bytes.
+    pub memory_bytes: u64,
+    /// Processes and threads at once.
+    pub processes: u32,
+    /// Database, in bytes.
+    pub database_bytes: u64,
+    /// Part of the shard's Redis, in percent.
+    pub cache_percent: u32,
 }
 
 const GB: u64 = 1_000_000_000;
+const GIB: u64 = 1 << 30;
 
 impl Tier {
     /// The word on the wire and in the registry.
@@ -57,6 +70,12 @@ impl Tier {
                 visits: 10_000,
                 max_workers: 4,
                 min_workers: 0,
+                cpu_weight: 100,
+                cpu_millis: 1000,
+                memory_bytes: GIB,
+                processes: 64,
+                database_bytes: GB,
+                cache_percent: 15,
             },
             Self::Silver => TierLimits {
                 price_cents: 500,
@@ -65,6 +84,12 @@ impl Tier {
                 visits: 100_000,
                 max_workers: 8,
                 min_workers: 1,
+                cpu_weight: 200,
+                cpu_millis: 2000,
+                memory_bytes: 2 * GIB,
+                processes: 96,
+                database_bytes: 5 * GB,
+                cache_percent: 25,
             },
             Self::Gold => TierLimits {
                 price_cents: 1_500,
@@ -73,6 +98,12 @@ impl Tier {
                 visits: 1_000_000,
                 max_workers: 16,
                 min_workers: 2,
+                cpu_weight: 400,
+                cpu_millis: 4000,
+                memory_bytes: 4 * GIB,
+                processes: 128,
+                database_bytes: 20 * GB,
+                cache_percent: 40,
             },
         }
     }

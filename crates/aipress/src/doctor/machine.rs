@@ -8,7 +8,9 @@ use aipress_drivers::local::fpm::PhpInstall;
 use aipress_drivers::local::fpm::is_confined;
 use aipress_drivers::local::mariadb::MariadbOptions;
 use aipress_drivers::local::redis::RedisOptions;
+use aipress_drivers::local::share;
 use aipress_supervise::control;
+use aipress_types::ShardId;
 
 use crate::core;
 use crate::data;
@@ -35,6 +37,7 @@ pub(super) fn checks(paths: &DataPaths, settings: &Settings) -> Vec<Check> {
         ),
         confinement(),
         connections(paths, settings),
+        shares(paths),
         cores(paths),
         disk(paths),
         files(),
@@ -77,6 +80,44 @@ fn confinement() -> Check {
         "this machine allows no mount namespaces: a site that loads native code into PHP could \
          reach its shard's other sites",
         "give the container CAP_SYS_ADMIN, or host untrusted sites elsewhere",
+    )
+}
+
+/// What sites are held to. Files, databases and cache are looked after by the shard everywhere.
+fn shares(paths: &DataPaths) -> Check {
+    let name = "shares";
+    let always = "workers, open files, time, files, database, cache";
+    if !data::is_root() {
+        let found = format!("sites are held to their tiers in {always}; not in CPU and memory");
+        return Check::warning(name, found, "run `make up` as root");
+    }
+    if !control::socket_path(&paths.run()).exists() {
+        return Check::good(name, "control groups are looked for by `aipress up`");
+    }
+    let Some(shard) = ShardId::from_number(1) else { return Check::good(name, always) };
+    let controls = share::controls(&paths.shard(shard));
+    let all =
+        [("CPU", controls.cpu), ("memory", controls.memory), ("processes", controls.processes)];
+    let of = |wanted: bool| {
+        let names: Vec<&str> =
+            all.iter().filter(|(_, held)| *held == wanted).map(|(name, _)| *name).collect();
+        names.join(", ")
+    };
+    let held = of(true);
+    if of(false).is_empty() {
+        return Check::good(
+            name,
+            format!("sites are held to their tiers in {held} (control groups), {always}"),
+        );
+    }
+    Check::warning(
+        name,
+        format!(
+            "no control group for {}: one site may slow the others down; all are held to their \
+             tiers in {always}, and a process to 1 GiB of memory",
+            of(false)
+        ),
+        "mount /sys/fs/cgroup writable, with the controllers cpu, memory and pids",
     )
 }
 

@@ -53,6 +53,7 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         id,
         region: settings.region.clone(),
         slots: SLOTS_PER_SHARD,
+        limits: settings.limits.overrides(),
         php_dir,
         mail: settings.mail.for_shard(&settings.base_domain)?,
         has_wp_cli: archive.is_some(),

@@ -24,7 +24,7 @@ const fn key(name: &'static str, default: &'static str, about: &'static str) -> 
 }
 
 /// All of them, in the order of the alphabet.
-pub(crate) const KEYS: [Key; 21] = [
+pub(crate) const KEYS: [Key; 25] = [
     key("accessLog", "true", "a line for each request in the logs of edge and gateways"),
     Key {
         is_fixed: true,
@@ -41,6 +41,10 @@ pub(crate) const KEYS: [Key; 21] = [
         "https://api.wordpress.org",
         "directory that plugins and themes are fetched from",
     ),
+    key("limits.cpuMillis", "the tier's", "CPU of each site, in thousandths of a core"),
+    key("limits.databaseMb", "the tier's", "database of each site, in MB"),
+    key("limits.memoryMib", "the tier's", "memory of all PHP of each site, in MiB"),
+    key("limits.storageMb", "the tier's", "files of each site, in MB"),
     key("listen", "127.0.0.1:8080", "address that the edge listens on (`up --listen`)"),
     key(
         "mail.authorities",
@@ -145,6 +149,7 @@ mod tests {
 
     use super::*;
     use crate::settings::MailSettings;
+    use crate::settings::LimitSettings;
     use crate::settings::Settings;
     use crate::settings::WebhookSettings;
     use crate::settings::WpCli;
@@ -165,6 +170,12 @@ mod tests {
         let wp_cli = WpCli { archive: "/a".into(), sha256: "b".to_owned() };
         let webhooks =
             WebhookSettings { authorities: Some("/a".into()), ..WebhookSettings::default() };
+        let limits = LimitSettings {
+            storage_mb: Some(1),
+            database_mb: Some(1),
+            memory_mib: Some(1),
+            cpu_millis: Some(1),
+        };
         let mail = MailSettings {
             server: Some("smtp://a".to_owned()),
             user: Some("a".to_owned()),
@@ -172,7 +183,7 @@ mod tests {
             authorities: Some("/a".into()),
             domain: Some("a".to_owned()),
         };
-        let all = Settings { wp_cli: Some(wp_cli), mail, webhooks, ..Settings::default() };
+        let all = Settings { wp_cli: Some(wp_cli), mail, webhooks, limits, ..Settings::default() };
         let mut found = BTreeSet::new();
         leaves(&serde_json::to_value(all).unwrap(), "", &mut found);
         let keys: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();

@@ -48,6 +48,11 @@ const CONTROL_RESTART: Duration = Duration::from_secs(1);
 const OPEN_FILES: u64 = 65_536;
 /// Short of memory, a site's PHP goes before anything that holds data.
 const PHP_OOM_SCORE_ADJ: Option<i16> = Some(500);
+/// Processes and threads of one slot's user at once: its workers (32 at most) and its commands'.
+const PHP_PROCESSES: u64 = 128;
+/// Memory that one PHP process can write, in bytes: what gold may give PHP, as much again for
+/// libraries, which PHP's own limit does not count.
+const PHP_DATA_BYTES: u64 = 1 << 30;
 /// A slot's own php-fpm ends when its requests have; it ends them itself after 10 s.
 const OWN_PHP_GRACE: Duration = Duration::from_secs(15);
 /// Making the first data folder of a database.
@@ -193,6 +198,7 @@ impl Maker<'_> {
         unit.on_demand = true;
         unit.stop = StopPolicy { signal: StopSignal::Quit, grace: OWN_PHP_GRACE };
         unit.oom_score_adj = PHP_OOM_SCORE_ADJ;
+        unit.rlimits = php_limits();
         unit
     }
 
@@ -224,6 +230,7 @@ impl Maker<'_> {
         // A database is asked to end and waited for: it is never cut off in a hurry.
         units[0].stop = StopPolicy { signal: StopSignal::Term, grace: Duration::from_secs(300) };
         units[2].oom_score_adj = PHP_OOM_SCORE_ADJ;
+        units[2].rlimits = php_limits();
         Ok(units)
     }
 
@@ -286,6 +293,18 @@ impl<F> PrepareServer for F where
         + Sync
         + 'static
 {
+}
+
+/// What holds for each worker, and for each slot's user, on every machine.
+fn php_limits() -> Vec<Rlimit> {
+    let both = |resource, most| Rlimit { resource, soft: Some(most), hard: Some(most) };
+    let mut limits =
+        vec![both(RlimitResource::Core, 0), both(RlimitResource::Data, PHP_DATA_BYTES)];
+    if data::is_root() {
+        // Of the one user otherwise, whatever else he runs.
+        limits.push(both(RlimitResource::Nproc, PHP_PROCESSES));
+    }
+    limits
 }
 
 /// As many open files as the machine allows, up to what an edge full of visitors needs: two for

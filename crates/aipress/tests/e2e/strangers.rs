@@ -7,6 +7,7 @@ mod attack;
 mod cache;
 mod database;
 mod files;
+mod greedy;
 mod guard;
 mod heir;
 mod network;
@@ -44,5 +45,27 @@ async fn a_site_gets_nothing_of_its_neighbour_unless_a_guard_is_taken_away() {
     // After all that the neighbour is as it was.
     let home = platform.visitor("neighbour").get("/").await.with_status(200);
     assert_eq!(home.title(), "Title of neighbour");
+    platform.has_clean_inventory().await;
+}
+
+#[tokio::test]
+async fn a_greedy_site_is_stopped_and_told_why_while_its_neighbour_answers() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can hold a site to its share of the machine");
+        return;
+    }
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    greedy::limit(&platform).await;
+    let greedy = Site::new(&platform, "greedy").await;
+    let neighbour = Site::new(&platform, "neighbour").await;
+
+    greedy::disk(&platform, &greedy).await;
+    greedy::database(&platform, &greedy).await;
+    greedy::cache(&platform, &greedy).await;
+    greedy::processor_and_queries(&platform, &greedy).await;
+    greedy::memory(&platform, &greedy).await;
+    greedy::processes(&platform, &greedy).await;
+
+    assert!(neighbour.run("return 'fine';").await.contains("fine"));
     platform.has_clean_inventory().await;
 }

@@ -10,6 +10,7 @@ pub mod firewall;
 pub mod fpm;
 pub mod mariadb;
 pub mod redis;
+pub mod share;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ pub use files::SeedFile;
 pub use fpm::PhpFpm;
 pub use mariadb::MariaDb;
 pub use redis::Redis;
+pub use share::LocalShare;
 
 use crate::Drivers;
 use crate::error::DriverError;
@@ -59,5 +61,6 @@ pub fn open(
         files: Arc::clone(&files) as _,
         exec: Arc::new(LocalExec::open(paths, ids, programs)),
         packages: files,
+        share: Arc::new(LocalShare::open(paths, ids)),
     })
 }

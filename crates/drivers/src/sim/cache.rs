@@ -10,6 +10,7 @@ use super::SimWorld;
 use crate::Ensured;
 use crate::cache::AclUser;
 use crate::cache::Cache;
+use crate::cache::CacheRoom;
 use crate::cache::CacheUser;
 use crate::error::DriverError;
 use crate::layout::tenant_handle;
@@ -54,6 +55,22 @@ impl Cache for SimWorld {
             Ok(if there { Ensured::Repaired } else { Ensured::Kept })
         })
         .await
+    }
+
+    async fn room(&self) -> Result<CacheRoom, DriverError> {
+        self.call("cache.room", |_| Ok(CacheRoom::default())).await
+    }
+
+    async fn weigh(&self) -> Result<Vec<(TenantUid, u64)>, DriverError> {
+        self.call("cache.weigh", |_| Ok(Vec::new())).await
+    }
+
+    async fn set_writing(&self, _uid: TenantUid, _may_write: bool) -> Result<(), DriverError> {
+        self.call("cache.set_writing", |_| Ok(())).await
+    }
+
+    async fn empty(&self, _uid: TenantUid) -> Result<(), DriverError> {
+        self.call("cache.empty", |_| Ok(())).await
     }
 
     async fn inventory(&self) -> Result<Vec<AclUser>, DriverError> {

@@ -1,6 +1,7 @@
 //! The simulated database server: records and users, no rows.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aipress_types::Secret;
 use aipress_types::TenantUid;
@@ -12,6 +13,8 @@ use crate::Ensured;
 use crate::content::Content;
 use crate::content::DatabaseFacts;
 use crate::database::Database;
+use crate::database::DatabaseGrowth;
+use crate::database::DatabaseRoom;
 use crate::database::DatabaseSize;
 use crate::database::DbObject;
 use crate::database::DbObjectKind;
@@ -360,6 +363,31 @@ impl Database for SimWorld {
             Ok(if found.is_some() { Ensured::Repaired } else { Ensured::Kept })
         })
         .await
+    }
+
+    async fn rooms(&self) -> Result<Vec<DatabaseRoom>, DriverError> {
+        self.call("database.rooms", |world| Ok(world.rooms.values().copied().collect())).await
+    }
+
+    async fn set_growth(
+        &self,
+        uid: TenantUid,
+        growth: DatabaseGrowth,
+    ) -> Result<Ensured, DriverError> {
+        self.call("database.set_growth", |world| {
+            if let Some(room) = world.rooms.get_mut(&uid) {
+                room.growth = growth;
+            }
+            Ok(Ensured::Repaired)
+        })
+        .await
+    }
+
+    async fn end_long_queries(
+        &self,
+        _longer_than: Duration,
+    ) -> Result<Vec<TenantUid>, DriverError> {
+        self.call("database.end_long_queries", |_| Ok(Vec::new())).await
     }
 
     async fn size(&self, _uid: TenantUid) -> Result<DatabaseSize, DriverError> {

@@ -232,6 +232,10 @@ impl Files for SimWorld {
         self.call("files.usage", |_| Ok(DiskUsage::default())).await
     }
 
+    async fn taken(&self, _uid: TenantUid, _slot: Slot) -> Result<u64, DriverError> {
+        self.call("files.taken", |_| Ok(0)).await
+    }
+
     async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {
         self.call("files.changed_at", |world| Ok(world.marks.get(&uid).copied())).await
     }

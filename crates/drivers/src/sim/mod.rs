@@ -11,6 +11,7 @@ mod fault;
 mod files;
 mod packages;
 mod php;
+mod share;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use packages::SimPackage;
 
 use self::fault::Plan;
 use crate::Drivers;
+use crate::database::DatabaseRoom;
 use crate::error::DriverError;
 use crate::exec::ExecCall;
 use crate::exec::ExecOutput;
@@ -57,6 +59,8 @@ struct World {
     cache: cache::State,
     files: files::State,
     packages: packages::State,
+    /// What databases take.
+    rooms: BTreeMap<TenantUid, DatabaseRoom>,
     workers: BTreeMap<Slot, u32>,
     /// Slots' own masters, each with how many are connected to it.
     masters: BTreeMap<Slot, u32>,
@@ -90,13 +94,24 @@ impl SimWorld {
             php: world.clone(),
             files: world.clone(),
             exec: world.clone(),
-            packages: world,
+            packages: world.clone(),
+            share: world,
         }
     }
 
     /// Lets every call take this long.
     pub fn set_latency(&self, latency: Duration) {
         self.lock().latency = latency;
+    }
+
+    /// Says what a site's database takes.
+    pub fn set_room(&self, room: DatabaseRoom) {
+        self.lock().rooms.insert(room.uid, room);
+    }
+
+    /// How a site's database may grow.
+    pub fn room(&self, uid: TenantUid) -> Option<DatabaseRoom> {
+        self.lock().rooms.get(&uid).copied()
     }
 
     /// Adds a fault. Faults are looked at in the order of adding; the first that matches counts.

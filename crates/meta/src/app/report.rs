@@ -230,7 +230,9 @@ fn next_state(tenant: &TenantRecord, observed: &TenantObserved) -> TenantState {
 
 fn message(observed: &TenantObserved) -> Option<String> {
     match observed.phase {
-        ObservedPhase::Converged => None,
+        // A site that is as wanted may still meet limits.
+        ObservedPhase::Converged if observed.limits.is_empty() => None,
+        ObservedPhase::Converged => Some(observed.limits.join(" ")),
         ObservedPhase::Converging | ObservedPhase::Failed => observed.message.clone(),
     }
 }

@@ -252,6 +252,7 @@ pub(super) fn observed(
         message: message.map(str::to_owned),
         serving: false,
         rolled_back: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn observed(of: &TenantRecord, phase: ObservedPhase) -> TenantObserve
         }],
         serving: false,
         rolled_back: Vec::new(),
+        limits: Vec::new(),
         message: None,
     }
 }

@@ -14,6 +14,7 @@ use crate::layout::ShardPaths;
 use crate::local::fpm::DISABLED_FUNCTIONS;
 use crate::local::fpm::confine;
 use crate::local::fpm::ini_file;
+use crate::local::share;
 use crate::uids::ShardIds;
 
 /// Memory that a command may write to, in bytes (`RLIMIT_DATA`): PHP's 512 MB and PHP itself.
@@ -33,7 +34,8 @@ const ARGS_MAX: usize = 100 * 1024;
 
 /// Makes the command see only its own processes, where the machine allows that, then mounts and
 /// becomes what follows (`confine::SCRIPT`).
-const SEE_ONLY_OWN: &str = "umask 027\nmount -t proc -o nosuid,nodev,noexec proc /proc || :\n";
+const SEE_ONLY_OWN: &str =
+    "umask 027\ntrap '' XFSZ\nmount -t proc -o nosuid,nodev,noexec proc /proc || :\n";
 
 /// A program with everything that it is given.
 pub(super) struct Line {
@@ -89,12 +91,14 @@ pub(super) async fn of(
             "/bin/sh",
             "-ec",
         ]));
-        args.push(format!("{SEE_ONLY_OWN}{}", confine::SCRIPT).into());
+        args.push(format!("{}{SEE_ONLY_OWN}{}", held(paths, call), confine::SCRIPT).into());
         args.push("aipress-command".into());
         args.extend(confine::writable(paths).into_iter().map(OsString::from));
         args.push("--".into());
     } else {
-        args.extend(words(&["--pdeathsig=KILL", "/bin/sh", "-ec", "umask 027\nexec \"$@\"", "sh"]));
+        args.extend(words(&["--pdeathsig=KILL", "/bin/sh", "-ec"]));
+        args.push(format!("{}umask 027\ntrap '' XFSZ\nexec \"$@\"", held(paths, call)).into());
+        args.push("sh".into());
     }
     args.extend(becoming(ids, call));
     args.push(php.into());
@@ -108,6 +112,13 @@ pub(super) async fn of(
         dir: core_dir,
         is_namespaced,
     })
+}
+
+/// Lines by which the command is held to its slot's share, where there are control groups. None of
+/// these paths is anybody's to choose.
+fn held(paths: &ShardPaths, call: &ExecCall) -> String {
+    let doors = share::doors(paths, call.slot);
+    doors.iter().map(|door| format!("echo 0 > '{}' || :\n", door.display())).collect()
 }
 
 /// The core that the slot's site runs; refuses a slot that is another site's by now.
@@ -131,6 +142,7 @@ fn becoming(ids: &ShardIds, call: &ExecCall) -> Vec<OsString> {
     let mut args = words(&["/usr/bin/prlimit", "--core=0"]);
     let mut limit = |name: &str, value: u64| args.push(format!("--{name}={value}").into());
     limit("data", DATA_BYTES);
+    // PHP sees by itself that the slot is full, and so does whatever it starts.
     limit("fsize", FILE_BYTES);
     limit("nofile", u64::from(OPEN_FILES));
     limit("cpu", cpu_s);

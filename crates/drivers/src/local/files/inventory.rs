@@ -13,6 +13,7 @@ use super::slot;
 use super::trash::ERASING_PREFIX;
 use crate::error::DriverError;
 use crate::files::FileObject;
+use crate::layout::ShardPaths;
 use crate::layout::Slot;
 use crate::local::beneath;
 
@@ -66,7 +67,7 @@ fn list_slot(disk: &Disk, slot: Slot, objects: &mut Vec<FileObject>) -> Result<(
     let path = disk.paths.slot(slot);
     for name in names(&path)? {
         match name.as_str() {
-            "tmp" => {}
+            "tmp" | ShardPaths::SLOT_FULL | ShardPaths::SLOT_LIMITS => {}
             slot::CONFIG => {
                 let fail = at("read slot", &path);
                 let dir = beneath::open_dir(&path).map_err(&fail)?;

@@ -76,6 +76,8 @@ pub struct LocalFiles {
     looking: Arc<Mutex<()>>,
     /// Looks that are over at once, and wait for none of those above.
     listening: Arc<Mutex<()>>,
+    /// One count at a time, beside looks that somebody waits for.
+    counting: Arc<Mutex<()>>,
     /// One archive is unpacked at a time, likewise.
     staging: Arc<Mutex<()>>,
 }
@@ -113,6 +115,7 @@ impl LocalFiles {
             removal: Arc::default(),
             looking: Arc::default(),
             listening: Arc::default(),
+            counting: Arc::default(),
             staging: Arc::default(),
         })
     }
@@ -260,6 +263,11 @@ impl Files for LocalFiles {
     async fn usage(&self, uid: TenantUid) -> Result<DiskUsage, DriverError> {
         self.in_turn(&self.looking, "look how much a site takes", move |disk| usage::of(disk, uid))
             .await
+    }
+
+    async fn taken(&self, uid: TenantUid, slot: Slot) -> Result<u64, DriverError> {
+        let what = "count what a site takes";
+        self.in_turn(&self.counting, what, move |disk| usage::taken(disk, uid, slot)).await
     }
 
     async fn changed_at(&self, uid: TenantUid) -> Result<Option<i64>, DriverError> {

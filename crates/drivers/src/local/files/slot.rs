@@ -14,6 +14,7 @@ use super::tree;
 use crate::Ensured;
 use crate::error::DriverError;
 use crate::files::SiteConfig;
+use crate::layout::ShardPaths;
 use crate::layout::Slot;
 use crate::local::beneath;
 use crate::uids::UnixIds;
@@ -107,7 +108,7 @@ pub(super) fn clear(disk: &Disk, slot: Slot) -> Result<Ensured, DriverError> {
     let mut changed = false;
     if path.exists() {
         let dir = beneath::open_dir(&path).map_err(&fail)?;
-        for name in [CONFIG, LINK] {
+        for name in [CONFIG, LINK, ShardPaths::SLOT_FULL, ShardPaths::SLOT_LIMITS] {
             match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
                 Ok(()) => changed = true,
                 Err(Errno::NOENT) => {}

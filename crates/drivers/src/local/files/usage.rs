@@ -13,6 +13,7 @@ use rustix::fs::Stat;
 use super::Disk;
 use crate::error::DriverError;
 use crate::files::DiskUsage;
+use crate::layout::Slot;
 use crate::local::beneath;
 
 /// Files and folders that are counted at most.
@@ -70,6 +71,22 @@ impl Walk {
         let below = names.iter().filter_map(|name| name.to_str());
         own + below.map(|name| self.entry(&folder, name, depth + 1)).sum::<u64>()
     }
+}
+
+/// Bytes of the site's folder and of its slot's temporary one.
+pub(super) fn taken(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<u64, DriverError> {
+    let mut walk = Walk { entries: 0, begun: Instant::now(), is_complete: true };
+    let mut bytes = 0;
+    for path in [disk.paths.site(uid), disk.paths.slot_tmp(slot)] {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str()))
+        else {
+            continue;
+        };
+        let failed = |error| DriverError::io("count what a site takes", &path, error);
+        let parent = beneath::open_dir(parent).map_err(failed)?;
+        bytes += walk.entry(&parent, name, 0);
+    }
+    Ok(bytes)
 }
 
 /// When the site last said that what it has has changed, in milliseconds since 1970.

@@ -14,6 +14,7 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use super::confine::confined;
+use super::confine::patient;
 use super::install::PhpInstall;
 use crate::error::DriverError;
 use crate::layout::ShardPaths;
@@ -401,5 +402,5 @@ fn command(
         ids: ids.root(),
         socket: first.unwrap_or_else(|| paths.fpm()),
     };
-    if ids.is_isolated() { confined(command, paths) } else { command }
+    if ids.is_isolated() { confined(command, paths) } else { patient(command) }
 }

@@ -49,6 +49,9 @@ shift
 exec "$@"
 "#;
 
+/// A write over a file's size limit fails; it does not end the worker (`setrlimit(2)`).
+const PATIENT: &str = "trap '' XFSZ\n";
+
 /// Lets a worker see the processes of its own user only (`proc(5)`, Linux 5.8): arguments and
 /// states of all others are nobody's business. An older kernel shows them, as it shows everybody.
 const SEE_ONLY_OWN_USER: &str = "mount -t proc -o nosuid,nodev,noexec,hidepid=invisible proc /proc \
@@ -73,17 +76,25 @@ pub fn is_available() -> bool {
 /// The same command in a namespace of its own; as it was where that is not to be had.
 pub(super) fn confined(command: UnitCommand, paths: &ShardPaths) -> UnitCommand {
     if !is_available() {
-        return command;
+        return patient(command);
     }
     let mut args: Vec<String> =
         ["--mount", "--propagation", "private", "/bin/sh", "-ec"].map(str::to_owned).to_vec();
-    args.push(format!("{SEE_ONLY_OWN_USER}{SCRIPT}"));
+    args.push(format!("{PATIENT}{SEE_ONLY_OWN_USER}{SCRIPT}"));
     args.push("php-fpm".to_owned());
     args.extend(writable(paths));
     args.push("--".to_owned());
     args.push(shown(&command.program));
     args.extend(command.args);
     UnitCommand { program: PathBuf::from(UNSHARE), args, ..command }
+}
+
+/// The same command, that a full disk's limit does not end.
+pub(super) fn patient(command: UnitCommand) -> UnitCommand {
+    let mut args = vec!["-ec".to_owned(), format!("{PATIENT}exec \"$@\""), "php-fpm".to_owned()];
+    args.push(shown(&command.program));
+    args.extend(command.args);
+    UnitCommand { program: PathBuf::from("/bin/sh"), args, ..command }
 }
 
 /// What a slot's user can write, for [`SCRIPT`].

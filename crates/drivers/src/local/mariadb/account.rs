@@ -15,6 +15,7 @@ use super::names::identified_via;
 use super::names::password_hash;
 use super::sql_error;
 use crate::Ensured;
+use crate::database::DatabaseGrowth;
 use crate::error::DriverError;
 use crate::layout::tenant_handle;
 
@@ -23,6 +24,13 @@ use crate::layout::tenant_handle;
 const PRIVILEGES: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, \
                           CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, \
                           CREATE ROUTINE, ALTER ROUTINE, TRIGGER";
+/// The same without what makes it larger, but for changes of rows that are there.
+const PRIVILEGES_UPDATES: &str = "SELECT, UPDATE, DELETE, DROP, LOCK TABLES, EXECUTE, SHOW VIEW";
+/// The same without these.
+const PRIVILEGES_NOTHING: &str = "SELECT, DELETE, DROP, LOCK TABLES, EXECUTE, SHOW VIEW";
+/// Every way that a database may grow: a user has one of these (`growth` sets it).
+const GROWTHS: [DatabaseGrowth; 3] =
+    [DatabaseGrowth::Free, DatabaseGrowth::Updates, DatabaseGrowth::Nothing];
 /// A query's time-out in seconds, as a session starts (`facts.md`: 30 s).
 const STATEMENT_TIME_S: u32 = 30;
 
@@ -61,6 +69,22 @@ struct AuthJson {
 pub(crate) fn lock_and_access(text: &str) -> (bool, bool) {
     serde_json::from_str::<PrivJson>(text)
         .map_or((false, true), |found| (found.account_locked, found.access != 0))
+}
+
+/// What a user whose database may grow so far may do.
+pub(crate) fn privileges(growth: DatabaseGrowth) -> &'static str {
+    match growth {
+        DatabaseGrowth::Free => PRIVILEGES,
+        DatabaseGrowth::Updates => PRIVILEGES_UPDATES,
+        DatabaseGrowth::Nothing => PRIVILEGES_NOTHING,
+    }
+}
+
+/// What it then may not do of all that a user may; empty when it may do everything.
+pub(crate) fn withheld(growth: DatabaseGrowth) -> String {
+    let kept: Vec<&str> = privileges(growth).split(", ").collect();
+    let all = PRIVILEGES.split(", ").filter(|right| !kept.contains(right));
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// The account text `'t_…'@'localhost'`; a handle needs no escaping.
@@ -124,12 +148,12 @@ pub(crate) async fn ensure(
     };
     let accepted = account.hashes.contains(&hash);
     let rights = grants(session, uid).await?;
-    let wanted = format!(
-        "GRANT {PRIVILEGES} ON {}.* TO `{handle}`@`localhost`",
-        grant_pattern(&tenant_handle(uid)),
-        handle = tenant_handle(uid)
-    );
-    let own = rights.iter().filter(|grant| **grant == wanted).count();
+    let handle = tenant_handle(uid);
+    let wanted = GROWTHS.map(|growth| {
+        let (rights, pattern) = (privileges(growth), grant_pattern(&handle));
+        format!("GRANT {rights} ON {pattern}.* TO `{handle}`@`localhost`")
+    });
+    let own = rights.iter().filter(|grant| wanted.contains(grant)).count();
     let foreign = rights.len() - own - rights.iter().filter(|g| is_usage(g)).count();
     if accepted && account.limited && own == 1 && foreign == 0 {
         return Ok(Ensured::Kept);

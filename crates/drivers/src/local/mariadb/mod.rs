@@ -6,6 +6,7 @@
 mod account;
 mod cron;
 mod dump;
+mod growth;
 mod inventory;
 mod load;
 mod names;
@@ -45,6 +46,8 @@ use crate::Ensured;
 use crate::content::Content;
 use crate::content::DatabaseFacts;
 use crate::database::Database;
+use crate::database::DatabaseGrowth;
+use crate::database::DatabaseRoom;
 use crate::database::DatabaseSize;
 use crate::database::DbObject;
 use crate::database::Personalization;
@@ -317,6 +320,31 @@ impl Database for MariaDb {
     async fn drop_snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.within("remove a database's copy", CALL_LIMIT, async move |mut session| {
             snapshot::remove(&mut session, uid).await
+        })
+        .await
+    }
+
+    async fn rooms(&self) -> Result<Vec<DatabaseRoom>, DriverError> {
+        self.within("look how much databases take", CALL_LIMIT, async move |mut session| {
+            growth::list(&mut session).await
+        })
+        .await
+    }
+
+    async fn set_growth(
+        &self,
+        uid: TenantUid,
+        growth: DatabaseGrowth,
+    ) -> Result<Ensured, DriverError> {
+        self.within("let a database grow, or not", CALL_LIMIT, async move |mut session| {
+            growth::set_growth(&mut session, uid, growth).await
+        })
+        .await
+    }
+
+    async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError> {
+        self.within("end queries that take too long", CALL_LIMIT, async move |mut session| {
+            growth::end_long_queries(&mut session, longer_than).await
         })
         .await
     }

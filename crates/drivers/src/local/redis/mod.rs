@@ -3,6 +3,7 @@
 mod acl;
 mod resp;
 mod server;
+mod weigh;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,9 @@ use self::resp::Reply;
 use crate::Ensured;
 use crate::cache::AclUser;
 use crate::cache::Cache;
+use crate::cache::CacheRoom;
 use crate::cache::CacheUser;
+use crate::cache::TENANT_WRITES;
 use crate::error::DriverError;
 use crate::layout::ShardPaths;
 use crate::layout::key_prefix;
@@ -119,6 +122,41 @@ impl Cache for Redis {
             .map_err(|_| DriverError::Timeout { what: what(), after })??;
         let nothing = removed == Reply::Integer(0) && keys == 0;
         Ok(if nothing { Ensured::Kept } else { Ensured::Repaired })
+    }
+
+    async fn room(&self) -> Result<CacheRoom, DriverError> {
+        weigh::room(&mut self.connect(CALL_LIMIT).await?).await
+    }
+
+    async fn weigh(&self) -> Result<Vec<(TenantUid, u64)>, DriverError> {
+        let mut connection = self.connect(CALL_LIMIT).await?;
+        tokio::time::timeout(REMOVE_LIMIT, weigh::all(&mut connection)).await.map_err(|_| {
+            DriverError::Timeout { what: "weigh redis keys".to_owned(), after: REMOVE_LIMIT }
+        })?
+    }
+
+    async fn set_writing(&self, uid: TenantUid, may_write: bool) -> Result<(), DriverError> {
+        let (name, sign) = (tenant_handle(uid), if may_write { '+' } else { '-' });
+        let rules: Vec<String> = TENANT_WRITES.iter().map(|word| format!("{sign}{word}")).collect();
+        let mut connection = self.connect(CALL_LIMIT).await?;
+        // A user that is not there would be made.
+        if user_line(&mut connection, &name).await?.is_none() {
+            return Ok(());
+        }
+        let mut words = vec!["ACL", "SETUSER", &name];
+        words.extend(rules.iter().map(String::as_str));
+        connection.call(&words).await.map(drop)
+    }
+
+    async fn empty(&self, uid: TenantUid) -> Result<(), DriverError> {
+        let mut connection = self.connect(CALL_LIMIT).await?;
+        tokio::time::timeout(REMOVE_LIMIT, remove_keys(&mut connection, uid)).await.map_or_else(
+            |_| {
+                let what = "empty a site's cache".to_owned();
+                Err(DriverError::Timeout { what, after: REMOVE_LIMIT })
+            },
+            |removed| removed.map(drop),
+        )
     }
 
     async fn inventory(&self) -> Result<Vec<AclUser>, DriverError> {

@@ -45,6 +45,7 @@ fn observed(desired: DesiredState, phase: ObservedPhase) -> TenantObserved {
         message: None,
         serving: false,
         rolled_back: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ mod core_move;
 mod own_php;
 
 use super::*;
+use crate::config::LimitOverrides;
 use crate::config::ShardConfig;
 use crate::core::CoreSource;
 use crate::core::ShardCore;
@@ -131,6 +132,7 @@ impl Machine {
             std::fs::write(socket, b"").unwrap();
         }
         let config = ShardConfig {
+            limits: LimitOverrides::default(),
             id,
             region: "us-central1".to_owned(),
             slots: 50,

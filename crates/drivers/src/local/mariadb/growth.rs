@@ -1,0 +1,124 @@
+//! How much room sites' databases take, whether they may grow, and queries that do not end.
+//!
+//! Size is what a database's files take less what is free in them: rows that were deleted count no
+//! more, though InnoDB keeps their files. Growth is taken away by revoking rights; a session keeps
+//! the rights that it began with, so it is ended.
+
+use std::time::Duration;
+
+use aipress_types::TenantUid;
+use sqlx::MySqlConnection;
+
+use super::account;
+use super::execute;
+use super::names::grant_pattern;
+use super::sql_error;
+use crate::Ensured;
+use crate::database::DatabaseGrowth;
+use crate::database::DatabaseRoom;
+use crate::error::DriverError;
+use crate::layout::tenant_handle;
+use crate::layout::tenant_of_handle;
+
+/// From this size on of its files it is asked what is free in them; that opens every table.
+const LOOK_CLOSER: u64 = 16 * 1024 * 1024;
+
+/// All sites' databases.
+pub(crate) async fn list(session: &mut MySqlConnection) -> Result<Vec<DatabaseRoom>, DriverError> {
+    let what = "look how much databases take";
+    // A tablespace is named `database/table`.
+    let files: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT CONVERT(SUBSTRING_INDEX(NAME, '/', 1) USING utf8mb4), \
+         CAST(SUM(FILE_SIZE) AS SIGNED) FROM information_schema.INNODB_SYS_TABLESPACES \
+         WHERE NAME LIKE 't\\_%/%' GROUP BY 1",
+    )
+    .fetch_all(&mut *session)
+    .await
+    .map_err(|error| sql_error(what, error))?;
+    let rights: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT CONVERT(User USING utf8mb4), CONVERT(Insert_priv USING utf8mb4), \
+         CONVERT(Update_priv USING utf8mb4) FROM mysql.db WHERE User LIKE 't\\_%'",
+    )
+    .fetch_all(&mut *session)
+    .await
+    .map_err(|error| sql_error(what, error))?;
+    let mut rooms = Vec::new();
+    for (name, bytes) in files {
+        let Some(uid) = tenant_of_handle(&name) else { continue };
+        // One without a user is kept aside.
+        let Some((_, insert, update)) = rights.iter().find(|(user, ..)| *user == name) else {
+            continue;
+        };
+        let growth = match (insert.as_str(), update.as_str()) {
+            ("Y", _) => DatabaseGrowth::Free,
+            (_, "Y") => DatabaseGrowth::Updates,
+            _ => DatabaseGrowth::Nothing,
+        };
+        let mut bytes = u64::try_from(bytes).unwrap_or(0);
+        if bytes >= LOOK_CLOSER {
+            bytes = bytes.saturating_sub(free_in(session, &name).await?);
+        }
+        rooms.push(DatabaseRoom { uid, bytes, growth });
+    }
+    Ok(rooms)
+}
+
+async fn free_in(session: &mut MySqlConnection, name: &str) -> Result<u64, DriverError> {
+    let free: i64 = sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(DATA_FREE), 0) AS SIGNED) FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = ?",
+    )
+    .bind(name)
+    .fetch_one(session)
+    .await
+    .map_err(|error| sql_error("look what is free in a database", error))?;
+    Ok(u64::try_from(free).unwrap_or(0))
+}
+
+/// Gives or takes rights, and ends sessions that have others.
+pub(crate) async fn set_growth(
+    session: &mut MySqlConnection,
+    uid: TenantUid,
+    growth: DatabaseGrowth,
+) -> Result<Ensured, DriverError> {
+    let what = format!("let the database {} grow, or not", tenant_handle(uid));
+    if account::fetch(session, uid).await?.is_none() {
+        return Err(DriverError::conflict(what, "there is no such user"));
+    }
+    let (pattern, name) = (grant_pattern(&tenant_handle(uid)), account::account_name(uid));
+    // Given first: at no moment there is nothing, which would look like no user's database.
+    let given = account::privileges(growth);
+    execute(session, &what, &format!("GRANT {given} ON {pattern}.* TO {name};")).await?;
+    let withheld = account::withheld(growth);
+    if !withheld.is_empty() {
+        execute(session, &what, &format!("REVOKE {withheld} ON {pattern}.* FROM {name};")).await?;
+    }
+    execute(session, &what, &format!("KILL HARD USER {name};")).await?;
+    Ok(Ensured::Repaired)
+}
+
+/// Ends queries of sites that run longer, and says whose they were.
+pub(crate) async fn end_long_queries(
+    session: &mut MySqlConnection,
+    longer_than: Duration,
+) -> Result<Vec<TenantUid>, DriverError> {
+    let what = "end queries that take too long";
+    let found: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT CAST(ID AS SIGNED), CONVERT(USER USING utf8mb4) \
+         FROM information_schema.PROCESSLIST \
+         WHERE COMMAND IN ('Query', 'Execute') AND TIME > ? AND USER LIKE 't\\_%'",
+    )
+    .bind(longer_than.as_secs())
+    .fetch_all(&mut *session)
+    .await
+    .map_err(|error| sql_error(what, error))?;
+    let mut ended = Vec::new();
+    for (id, user) in found {
+        let Some(uid) = tenant_of_handle(&user) else { continue };
+        // It may have ended by itself.
+        if execute(session, what, &format!("KILL QUERY {id};")).await.is_ok() {
+            ended.push(uid);
+        }
+    }
+    Ok(ended)
+}

@@ -1,0 +1,51 @@
+//! The simulated shares: nothing is short.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use super::SimWorld;
+use crate::error::DriverError;
+use crate::layout::Slot;
+use crate::share::Share;
+use crate::share::ShareControls;
+use crate::share::ShareMet;
+use crate::share::SlotShare;
+
+/// As good as endless.
+const FREE: u64 = 1 << 50;
+
+#[async_trait]
+impl Share for SimWorld {
+    fn controls(&self) -> ShareControls {
+        ShareControls::default()
+    }
+
+    async fn ensure_share(&self, _slot: Slot, _share: &SlotShare) -> Result<(), DriverError> {
+        self.call("share.ensure_share", |_| Ok(())).await
+    }
+
+    async fn place(&self) -> Result<(), DriverError> {
+        self.call("share.place", |_| Ok(())).await
+    }
+
+    async fn busy(&self) -> Result<BTreeSet<Slot>, DriverError> {
+        self.call("share.busy", |world| Ok(world.workers.keys().copied().collect())).await
+    }
+
+    async fn share_met(&self, _slot: Slot) -> Result<ShareMet, DriverError> {
+        self.call("share.share_met", |_| Ok(ShareMet::default())).await
+    }
+
+    async fn set_full(&self, _slot: Slot, _is_full: bool) -> Result<(), DriverError> {
+        self.call("share.set_full", |_| Ok(())).await
+    }
+
+    async fn free_bytes(&self) -> Result<u64, DriverError> {
+        self.call("share.free_bytes", |_| Ok(FREE)).await
+    }
+
+    async fn tell_limits(&self, _slot: Slot, _sentences: &[String]) -> Result<(), DriverError> {
+        self.call("share.tell_limits", |_| Ok(())).await
+    }
+}

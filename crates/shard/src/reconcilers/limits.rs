@@ -1,0 +1,505 @@
+//! Holds each site to what its tier takes of the machine, and tells its people which limit it met.
+//!
+//! CPU, memory and processes are the kernel's to hold; here they are set and what was met is read.
+//! Disk, database and cache have no such keeper on every machine: they are looked at, and a site
+//! that is over its limit loses the right to write more, never the right to read and delete.
+//! The disk is walked only when the site could have reached its limit: when as much was taken of
+//! the whole disk since the last walk as the site had left.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aipress_api::Severity;
+use aipress_drivers::DatabaseGrowth;
+use aipress_drivers::DriverError;
+use aipress_drivers::ShareMet;
+use aipress_drivers::Slot;
+use aipress_drivers::SlotShare;
+use aipress_types::TenantUid;
+use aipress_types::tier::TierLimits;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::plane::Plane;
+
+/// Between two looks for workers that were started: until then one is held by nothing but its own
+/// limits.
+const PLACE: Duration = Duration::from_millis(100);
+/// Between two looks at the disk.
+const LOOK: Duration = Duration::from_secs(1);
+/// Databases, the cache and what was met are looked at every so many looks.
+const SERVERS_EACH: u32 = 5;
+/// A site in which something runs is walked this often, whatever the disk says.
+const WALK: Duration = Duration::from_secs(60);
+/// The same for one that is near its limit, or over it.
+const WALK_NEAR: Duration = Duration::from_secs(5);
+/// Near: this part of the limit.
+const NEAR_PERCENT: u64 = 80;
+/// A site that was full may write again below this part of its limit, not at once on its edge.
+const AGAIN_PERCENT: u64 = 98;
+/// Free disk that the platform keeps for itself: below it no site writes.
+const HEADROOM: u64 = 512 * 1024 * 1024;
+/// But never more than this part of what was free when the shard began, where disks are small.
+const HEADROOM_PART: u64 = 10;
+/// How long what happened in a moment is told: whoever looks finds it.
+const TOLD: Duration = Duration::from_secs(600);
+/// A query of a site that runs longer is ended; a session may raise its own limit of 30 s.
+const QUERY_MAX: Duration = Duration::from_secs(120);
+/// CPU is said to be short when a site had to wait in this part of the time that it wanted some.
+const THROTTLED_PERCENT: u64 = 50;
+/// And when it wanted some for a while: periods of 100 ms between two looks.
+const PERIODS_MIN: u64 = 20;
+/// A site that filled the cache may write to it again after this.
+const CACHE_REST: Duration = Duration::from_secs(60);
+/// How much of the cache is taken before anybody is weighed.
+const CACHE_FULL_PERCENT: u64 = 50;
+
+/// What a site can run into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Limit {
+    Disk,
+    Database,
+    Cache,
+    Memory,
+    Processes,
+    Cpu,
+    Query,
+}
+
+/// What is known of one site.
+#[derive(Debug, Default)]
+struct Site {
+    share: Option<SlotShare>,
+    disk: Option<Walked>,
+    is_full: bool,
+    met: ShareMet,
+    /// Bytes of its database when it was first seen without the right to add.
+    database_then: Option<u64>,
+    cache_until: Option<Instant>,
+    /// What it meets now or met a moment ago, in words, and until when that is told.
+    told: BTreeMap<Limit, (String, Option<Instant>)>,
+    sentences: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Walked {
+    bytes: u64,
+    at: Instant,
+    /// Free bytes of the disk then.
+    free: u64,
+}
+
+/// Puts workers into their groups until `stop`.
+pub(crate) async fn place(plane: Arc<Plane>, stop: CancellationToken) {
+    let mut failed = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PLACE) => {}
+        }
+        let placed = plane.drivers.share.place().await;
+        if let (Err(error), false) = (&placed, failed) {
+            tracing::warn!(%error, "workers are not held to their sites' shares");
+        }
+        failed = placed.is_err();
+    }
+}
+
+/// Looks until `stop`.
+pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
+    let mut limits = Limits::default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        limits.look(&plane).await;
+    }
+}
+
+/// A site that sits in a slot.
+#[derive(Debug, Clone)]
+struct Seated {
+    uid: TenantUid,
+    slot: Slot,
+    limits: TierLimits,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    sites: BTreeMap<TenantUid, Site>,
+    looks: u32,
+    free_at_first: Option<u64>,
+    /// What failed last, so that it is said once.
+    complained: BTreeSet<&'static str>,
+}
+
+impl Limits {
+    /// Looks once at everything that is due.
+    pub(crate) async fn look(&mut self, plane: &Plane) {
+        let seated = seated(plane);
+        self.sites.retain(|uid, _| seated.iter().any(|seat| seat.uid == *uid));
+        self.looks = self.looks.wrapping_add(1);
+        let shares = self.shares(plane, &seated).await;
+        self.note("shares", shares);
+        let disks = self.disks(plane, &seated).await;
+        self.note("disk", disks);
+        if self.looks % SERVERS_EACH == 1 {
+            let databases = self.databases(plane, &seated).await;
+            self.note("databases", databases);
+            let cache = self.cache(plane, &seated).await;
+            self.note("cache", cache);
+            let met = self.met(plane, &seated).await;
+            self.note("met", met);
+        }
+        let told = self.tell(plane, &seated).await;
+        self.note("told", told);
+    }
+
+    fn note(&mut self, what: &'static str, done: Result<(), DriverError>) {
+        match done {
+            Ok(()) => drop(self.complained.remove(what)),
+            Err(error) => {
+                if self.complained.insert(what) {
+                    tracing::warn!(what, %error, "sites are not held to their limits");
+                }
+            }
+        }
+    }
+
+    /// CPU, memory and processes: set when they are new.
+    async fn shares(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
+        for seat in seated {
+            let wanted = SlotShare {
+                cpu_weight: seat.limits.cpu_weight,
+                cpu_millis: seat.limits.cpu_millis,
+                memory_bytes: seat.limits.memory_bytes,
+                processes: seat.limits.processes,
+            };
+            let site = self.sites.entry(seat.uid).or_default();
+            if site.share != Some(wanted) {
+                plane.drivers.share.ensure_share(seat.slot, &wanted).await?;
+                // What a former tenant of the slot met is not this one's.
+                site.met = plane.drivers.share.share_met(seat.slot).await?;
+                site.share = Some(wanted);
+            }
+        }
+        Ok(())
+    }
+
+    async fn disks(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
+        let share = &plane.drivers.share;
+        let (free, busy) = (share.free_bytes().await?, share.busy().await?);
+        let first = *self.free_at_first.get_or_insert(free);
+        let is_scarce = free < HEADROOM.min(first / HEADROOM_PART);
+        for seat in seated {
+            let limit = seat.limits.storage_bytes;
+            let site = self.sites.entry(seat.uid).or_default();
+            if is_due(site, limit, free, busy.contains(&seat.slot)) {
+                let bytes = plane.drivers.files.taken(seat.uid, seat.slot).await?;
+                site.disk = Some(Walked { bytes, at: Instant::now(), free });
+            }
+            let bytes = site.disk.map_or(0, |walked| walked.bytes);
+            let again = limit / 100 * AGAIN_PERCENT;
+            let is_over = bytes >= limit || (site.told.contains_key(&Limit::Disk) && bytes > again);
+            let is_full = is_over || is_scarce;
+            if is_full || site.is_full {
+                share.set_full(seat.slot, is_full).await?;
+            }
+            if site.is_full && !is_full {
+                // A worker that saw the mark a moment ago keeps its limit.
+                let how = aipress_drivers::Recycle::Graceful;
+                plane.drivers.php.recycle_slot(seat.slot, how).await?;
+            }
+            site.is_full = is_full;
+            let words = match (is_over, is_scarce) {
+                (true, _) => Some(format!(
+                    "The site's files take {}, its tier has {}: no file can be written until some \
+                     are deleted.",
+                    size(bytes),
+                    size(limit)
+                )),
+                (_, true) => Some(
+                    "The disk of the server is nearly full: no file can be written for now."
+                        .to_owned(),
+                ),
+                _ => None,
+            };
+            site.hold(Limit::Disk, words);
+        }
+        Ok(())
+    }
+
+    async fn databases(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
+        let database = &plane.drivers.database;
+        for room in database.rooms().await? {
+            let Some(seat) = seated.iter().find(|seat| seat.uid == room.uid) else { continue };
+            let site = self.sites.entry(seat.uid).or_default();
+            let limit = seat.limits.database_bytes;
+            let wanted = growth(room.bytes, limit, room.growth, site.database_then);
+            site.database_then = (wanted == DatabaseGrowth::Updates)
+                .then(|| site.database_then.unwrap_or(room.bytes));
+            if wanted != room.growth {
+                database.set_growth(seat.uid, wanted).await?;
+            }
+            let words = (wanted != DatabaseGrowth::Free).then(|| {
+                format!(
+                    "The site's database takes {}, its tier has {}: nothing can be added until rows \
+                     are deleted.",
+                    size(room.bytes),
+                    size(seat.limits.database_bytes)
+                )
+            });
+            site.hold(Limit::Database, words);
+        }
+        for uid in database.end_long_queries(QUERY_MAX).await? {
+            if let Some(site) = self.sites.get_mut(&uid) {
+                let limit = QUERY_MAX.as_secs();
+                site.happened(
+                    Limit::Query,
+                    format!("A query of the database took longer than {limit} s and was ended."),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn cache(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
+        let cache = &plane.drivers.cache;
+        let now = Instant::now();
+        for (uid, site) in &mut self.sites {
+            if site.cache_until.is_some_and(|until| until <= now) {
+                cache.set_writing(*uid, true).await?;
+                site.cache_until = None;
+                site.hold(Limit::Cache, None);
+            }
+        }
+        let room = cache.room().await?;
+        if room.used_bytes < room.max_bytes / 100 * CACHE_FULL_PERCENT {
+            return Ok(());
+        }
+        for (uid, bytes) in cache.weigh().await? {
+            let Some(seat) = seated.iter().find(|seat| seat.uid == uid) else { continue };
+            let most = room.max_bytes / 100 * u64::from(seat.limits.cache_percent);
+            if bytes <= most {
+                continue;
+            }
+            cache.set_writing(uid, false).await?;
+            cache.empty(uid).await?;
+            let site = self.sites.entry(uid).or_default();
+            site.cache_until = Some(now + CACHE_REST);
+            site.hold(
+                Limit::Cache,
+                Some(format!(
+                    "The site's object cache took {}, its tier has {}: it was emptied and rests for \
+                     a minute.",
+                    size(bytes),
+                    size(most)
+                )),
+            );
+        }
+        Ok(())
+    }
+
+    /// What the kernel counted since the last look.
+    async fn met(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
+        for seat in seated {
+            let met = plane.drivers.share.share_met(seat.slot).await?;
+            let site = self.sites.entry(seat.uid).or_default();
+            let before = std::mem::replace(&mut site.met, met);
+            if met.memory_kills > before.memory_kills {
+                let most = size(seat.limits.memory_bytes);
+                site.happened(
+                    Limit::Memory,
+                    format!("PHP needed more than {most} of memory; a request was ended."),
+                );
+            }
+            if met.process_refusals > before.process_refusals {
+                let most = seat.limits.processes;
+                site.happened(
+                    Limit::Processes,
+                    format!("The site tried to run more than {most} processes at once."),
+                );
+            }
+            let periods = met.cpu_periods.saturating_sub(before.cpu_periods);
+            let waited = met.cpu_throttled.saturating_sub(before.cpu_throttled);
+            if periods >= PERIODS_MIN && waited * 100 > periods * THROTTLED_PERCENT {
+                let cores = f64::from(seat.limits.cpu_millis) / 1000.0;
+                site.happened(
+                    Limit::Cpu,
+                    format!("PHP uses all of the CPU that the tier has ({cores} cores) and waits."),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whoever is concerned what is news.
+    async fn tell(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
+        let now = Instant::now();
+        for seat in seated {
+            let site = self.sites.entry(seat.uid).or_default();
+            site.told.retain(|_, (_, until)| until.is_none_or(|until| until > now));
+            let sentences: Vec<String> =
+                site.told.values().map(|(words, _)| words.clone()).collect();
+            // A shard that starts anew knows nothing of what the one before told.
+            if site.sentences != sentences || self.looks == 1 {
+                plane.drivers.share.tell_limits(seat.slot, &sentences).await?;
+                for words in sentences.iter().filter(|words| !site.sentences.contains(words)) {
+                    plane.tell(seat.uid, Severity::Warning, words.clone());
+                }
+                site.sentences = sentences;
+            }
+            plane.tenants.limits_set(seat.uid, &site.sentences);
+        }
+        Ok(())
+    }
+}
+
+impl Site {
+    /// What holds as long as it is said again.
+    fn hold(&mut self, limit: Limit, words: Option<String>) {
+        match words {
+            // The first words stay: figures that change all the time are no news.
+            Some(words) => drop(self.told.entry(limit).or_insert((words, None))),
+            None => drop(self.told.remove(&limit)),
+        }
+    }
+
+    /// What happened in a moment.
+    fn happened(&mut self, limit: Limit, words: String) {
+        self.told.insert(limit, (words, Some(Instant::now() + TOLD)));
+    }
+}
+
+/// Sites that sit in slots and are whole.
+fn seated(plane: &Plane) -> Vec<Seated> {
+    let tenants = plane.tenants.list();
+    let seats = tenants.iter().filter(|tenant| tenant.entry.built && !tenant.entry.aside);
+    seats
+        .filter_map(|tenant| {
+            let intent = &tenant.entry.intent;
+            let limits = plane.config.limits.over(intent.spec.tier.limits());
+            Some(Seated { uid: intent.uid, slot: Slot::new(tenant.entry.slot?)?, limits })
+        })
+        .collect()
+}
+
+/// Whether a site could have reached its limit since it was walked.
+fn is_due(site: &Site, limit: u64, free: u64, is_busy: bool) -> bool {
+    let Some(walked) = site.disk else { return true };
+    let age = walked.at.elapsed();
+    let is_near = walked.bytes >= limit / 100 * NEAR_PERCENT;
+    if is_near && (is_busy || site.is_full) {
+        return age >= WALK_NEAR;
+    }
+    let (left, taken) = (limit.saturating_sub(walked.bytes), walked.free.saturating_sub(free));
+    is_busy && (taken >= left || age >= WALK)
+}
+
+/// What a database may do at this size. Over its limit it takes no new rows; when it grows by a
+/// tenth all the same since `then`, its rows may not change either, or it would have no limit.
+fn growth(bytes: u64, limit: u64, now: DatabaseGrowth, then: Option<u64>) -> DatabaseGrowth {
+    let is_over = bytes >= limit;
+    match now {
+        DatabaseGrowth::Free if is_over => DatabaseGrowth::Updates,
+        DatabaseGrowth::Free => DatabaseGrowth::Free,
+        _ if bytes <= limit / 100 * AGAIN_PERCENT => DatabaseGrowth::Free,
+        DatabaseGrowth::Nothing if is_over => DatabaseGrowth::Nothing,
+        _ if then.is_some_and(|then| bytes >= then + limit / 10) => DatabaseGrowth::Nothing,
+        _ => DatabaseGrowth::Updates,
+    }
+}
+
+/// Bytes for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes / 1000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aipress_drivers::DatabaseRoom;
+
+    use super::*;
+    use crate::fixtures;
+    use crate::reconcilers::tenant::tests::Machine;
+    use crate::reconcilers::tenant::tests::settle;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_is_walked_when_it_could_have_reached_its_limit() {
+        let gb = 1_000_000_000;
+        let mut site = Site::default();
+        assert!(is_due(&site, 5 * gb, 100 * gb, false), "nothing is known of it");
+        site.disk = Some(Walked { bytes: gb, at: Instant::now(), free: 100 * gb });
+        assert!(!is_due(&site, 5 * gb, 97 * gb, true), "others took less than it has left");
+        assert!(is_due(&site, 5 * gb, 96 * gb, true));
+        assert!(!is_due(&site, 5 * gb, 96 * gb, false), "nothing runs there");
+        tokio::time::advance(WALK).await;
+        assert!(is_due(&site, 5 * gb, 100 * gb, true), "now and then");
+        site.disk = Some(Walked { bytes: 5 * gb, at: Instant::now(), free: gb });
+        site.is_full = true;
+        assert!(!is_due(&site, 5 * gb, gb, true));
+        tokio::time::advance(WALK_NEAR).await;
+        assert!(is_due(&site, 5 * gb, gb, false), "one that is full may have deleted something");
+    }
+
+    #[test]
+    fn a_database_first_takes_no_rows_then_no_longer_ones() {
+        use DatabaseGrowth::Free;
+        use DatabaseGrowth::Nothing;
+        use DatabaseGrowth::Updates;
+        assert_eq!(growth(999, 1000, Free, None), Free);
+        assert_eq!(growth(1500, 1000, Free, None), Updates, "however far over: to sign in");
+        assert_eq!(growth(1599, 1000, Updates, Some(1500)), Updates);
+        assert_eq!(growth(1600, 1000, Updates, Some(1500)), Nothing, "it grows by updates");
+        assert_eq!(growth(1500, 1000, Nothing, None), Nothing);
+        assert_eq!(growth(990, 1000, Nothing, None), Updates);
+        assert_eq!(growth(980, 1000, Updates, Some(1500)), Free);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_holds_is_told_once_and_what_happened_for_a_while() {
+        let mut site = Site::default();
+        site.hold(Limit::Disk, Some("5.0 GB".to_owned()));
+        site.hold(Limit::Disk, Some("5.1 GB".to_owned()));
+        assert_eq!(site.told[&Limit::Disk].0, "5.0 GB");
+        site.happened(Limit::Memory, "killed".to_owned());
+        assert!(site.told[&Limit::Memory].1.is_some());
+        site.hold(Limit::Disk, None);
+        assert!(!site.told.contains_key(&Limit::Disk));
+        assert_eq!([size(900), size(5_000_000), size(5 << 30)], ["0 kB", "5 MB", "5.4 GB"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_over_its_limit_stops_growing_until_it_is_smaller() {
+        let machine = Machine::new();
+        let plane = machine.plane();
+        let intent = fixtures::intent("bakery");
+        let uid = intent.uid;
+        plane.tenants.accept(intent).unwrap();
+        settle(&plane, uid).await;
+        let has = |bytes, growth| machine.world.set_room(DatabaseRoom { uid, bytes, growth });
+        let growth = || machine.world.room(uid).unwrap().growth;
+        let mut limits = Limits::default();
+        has(2_000_000_000, DatabaseGrowth::Free);
+        limits.look(&plane).await;
+        assert_eq!(growth(), DatabaseGrowth::Updates);
+        let told = plane.tenants.fetch(uid).unwrap().observed.limits;
+        assert!(told.len() == 1 && told[0].contains("its tier has 1.0 GB"), "{told:?}");
+        // What the site is told stays over a look at the tenant itself.
+        settle(&plane, uid).await;
+        assert_eq!(plane.tenants.fetch(uid).unwrap().observed.limits, told);
+        has(1_000_000, DatabaseGrowth::Updates);
+        for _ in 0..SERVERS_EACH {
+            limits.look(&plane).await;
+        }
+        assert_eq!(growth(), DatabaseGrowth::Free);
+        assert!(plane.tenants.fetch(uid).unwrap().observed.limits.is_empty());
+    }
+}
