@@ -3,7 +3,7 @@
 pub(crate) mod cron;
 pub(crate) mod exports;
 pub(crate) mod health;
-pub(crate) mod mail;
 pub(crate) mod limits;
+pub(crate) mod mail;
 pub(crate) mod spares;
 pub(crate) mod tenant;

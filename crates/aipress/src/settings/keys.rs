@@ -148,8 +148,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::settings::MailSettings;
     use crate::settings::LimitSettings;
+    use crate::settings::MailSettings;
     use crate::settings::Settings;
     use crate::settings::WebhookSettings;
     use crate::settings::WpCli;
