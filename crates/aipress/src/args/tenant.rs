@@ -119,7 +119,7 @@ pub(crate) enum TenantVerb {
         #[arg(long)]
         refresh: bool,
     },
-    /// Show when a site's scheduled events are due, and how often it was woken for them
+    /// Show when a site's scheduled events are due, and how often it was woken
     #[command(after_help = examples![
         "aipress tenant cron bakery",
         "aipress tenant cron bakery -o json | jq '.wakes[0].count'",
@@ -132,7 +132,7 @@ pub(crate) enum TenantVerb {
     #[command(after_help = examples![
         "aipress tenant mail bakery",
         "aipress tenant mail bakery 019d1c2f3a4b5-k3Jx9Q",
-        "aipress tenant mail bakery -o json | jq '.items[] | select(.state == \"bounced\")'",
+        "aipress tenant mail bakery -o json | jq '.items[0].recipients'",
     ])]
     Mail {
         /// Name or uid
