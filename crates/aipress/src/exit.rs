@@ -84,7 +84,7 @@ impl Failure {
         };
         output::say_error(&text);
         for hint in hints {
-            eprintln!("{hint}");
+            output::tell(hint);
         }
     }
 }

@@ -10,9 +10,11 @@ mod times;
 
 pub(crate) use diff::diff;
 pub(crate) use look::Look;
+pub(crate) use look::harmless;
 pub(crate) use look::note;
 pub(crate) use look::say;
 pub(crate) use look::say_error;
+pub(crate) use look::tell;
 pub(crate) use table::columns;
 pub(crate) use table::fields;
 pub(crate) use times::ago;

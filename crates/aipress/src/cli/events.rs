@@ -21,6 +21,7 @@ use crate::args::Output;
 use crate::cli::connect;
 use crate::exit::Failure;
 use crate::output::note;
+use crate::output::tell;
 
 /// Events of one page.
 const PAGE: u32 = 500;
@@ -96,7 +97,7 @@ async fn follow(client: &ApiClient, query: &ListQuery, output: Output) -> Result
             Err(error) if may_come_back(&error) => error.to_string(),
             Err(error) => return Err(error.into()),
         };
-        eprintln!("{broken}; connecting again in {} ms", pause.as_millis());
+        tell(&format!("{broken}; connecting again in {} ms", pause.as_millis()));
         tokio::select! {
             _ = &mut interrupted => break,
             () = tokio::time::sleep(pause) => {}

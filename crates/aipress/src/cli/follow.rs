@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::exit::Failure;
 use crate::exit::INTERRUPTED;
+use crate::output;
 use crate::output::Look;
 
 /// Between tries when the stream broke (meta restarts, say).
@@ -137,7 +138,7 @@ impl Shown {
         if self.terminal
             && let Some(step) = operation.steps.iter().find(|s| s.state == StepState::Running)
         {
-            eprint!("\r\x1b[2K  … {}", step.title);
+            eprint!("\r\x1b[2K  … {}", output::harmless(&step.title));
             let _ = std::io::stderr().flush();
         }
     }
@@ -146,7 +147,7 @@ impl Shown {
         if self.terminal {
             eprint!("\r\x1b[2K");
         }
-        eprintln!("{text}");
+        output::tell(text);
     }
 
     fn end(&self) {

@@ -114,19 +114,45 @@ pub(crate) fn say(text: &str) {
 /// A line of progress or a hint, on standard error; nothing with `--quiet`.
 pub(crate) fn note(line: &str) {
     if !Look::is_quiet() {
-        let _ = writeln!(std::io::stderr(), "{line}");
+        tell(line);
     }
+}
+
+/// Lines on standard error, whatever was asked for.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", harmless(text));
+}
+
+/// Text that does nothing to a terminal: much of what is told comes from sites, archives and whoever
+/// answers. Lines stay lines. Marks that turn the direction of text around would hide what is said.
+pub(crate) fn harmless(text: &str) -> String {
+    let visible = |character: char| match character {
+        '\n' | '\t' => character,
+        control if control.is_control() => char::REPLACEMENT_CHARACTER,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        other => other,
+    };
+    text.chars().map(visible).collect()
 }
 
 /// An error, on standard error.
 pub(crate) fn say_error(text: &str) {
     let (on, off) = if Look::get().error_color { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    let _ = writeln!(std::io::stderr(), "{on}aipress:{off} {text}");
+    let _ = writeln!(std::io::stderr(), "{on}aipress:{off} {}", harmless(text));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_say_does_nothing_to_a_terminal() {
+        assert_eq!(harmless("a\n\tb é 日本"), "a\n\tb é 日本");
+        assert_eq!(harmless("\x1b[2J\u{9b}1m\r\x07"), "\u{fffd}[2J\u{fffd}1m\u{fffd}\u{fffd}");
+        assert_eq!(harmless("a\u{202e}b\u{2066}"), "a\u{fffd}b\u{fffd}");
+    }
 
     #[test]
     fn a_flag_goes_over_variables_and_these_over_the_terminal() {

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthChar;
 use unicode_width::UnicodeWidthStr;
 
 use crate::output::Look;
+use crate::output::harmless;
 use crate::output::states;
 
 /// Between two columns.
@@ -132,12 +133,7 @@ fn cut(text: &str, width: usize) -> String {
 
 /// Text of one line that does nothing to a terminal.
 fn plain(text: &str) -> String {
-    let visible = |character: char| match character {
-        '\n' | '\t' | '\r' => ' ',
-        control if control.is_control() => '\u{fffd}',
-        other => other,
-    };
-    text.chars().map(visible).collect()
+    harmless(&text.replace(['\n', '\t', '\r'], " "))
 }
 
 /// One thing, a field on each line; empty ones are left out.

@@ -80,7 +80,7 @@ impl FromRequest<Arc<Plane>> for Call {
 
     async fn from_request(request: Request, plane: &Arc<Plane>) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let call = match Self::before_body(&mut parts, plane, check_media_type).await {
+        let call = match Self::before_body(&mut parts, plane, &["dryRun"], check_media_type).await {
             Ok(call) => call,
             Err(refusal) => {
                 drain(body).await;
@@ -92,17 +92,22 @@ impl FromRequest<Arc<Plane>> for Call {
 }
 
 impl Call {
-    /// All of a call but its body, which the caller of this reads, or [`drain`]s.
+    /// All of a call but its body, which the caller of this reads, or [`drain`]s. Its query has
+    /// nothing but `queries`.
     pub(crate) async fn before_body(
         parts: &mut Parts,
         plane: &Arc<Plane>,
+        queries: &[&str],
         check_media_type: fn(&HeaderMap) -> Result<(), ApiError>,
     ) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, plane).await?;
         let key = idempotency_key(&parts.headers)?;
         let condition = condition(&parts.headers)?;
         check_media_type(&parts.headers)?;
-        let dry_run = dry_run::is_asked(&Params::from_request_parts(parts, plane).await?)?;
+        let params = Params::from_request_parts(parts, plane).await?;
+        // A misspelt `dryRun` must not make the change.
+        params.only(queries)?;
+        let dry_run = dry_run::is_asked(&params)?;
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {

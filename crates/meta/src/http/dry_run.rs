@@ -20,6 +20,13 @@ use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
 
+/// Whether the query, which has nothing else, asks for a plan only.
+pub(crate) fn is_all_asked(params: &Params) -> Result<bool, ApiError> {
+    // A misspelt `dryRun` must not make the change.
+    params.only(&["dryRun"])?;
+    is_asked(params)
+}
+
 /// Whether the query asks for a plan only.
 pub(crate) fn is_asked(params: &Params) -> Result<bool, ApiError> {
     match params.one("dryRun")? {

@@ -37,7 +37,9 @@ impl FromRequest<Arc<Plane>> for Upload {
 
     async fn from_request(request: Request, plane: &Arc<Plane>) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let call = match Call::before_body(&mut parts, plane, check_media_type).await {
+        let call = match Call::before_body(&mut parts, plane, &["dryRun", "kind"], check_media_type)
+            .await
+        {
             Ok(call) => call,
             Err(refusal) => {
                 drain(body).await;

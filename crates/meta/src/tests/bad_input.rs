@@ -1,6 +1,7 @@
 //! Every wrong request gets the right problem, and nothing is made.
 
 use bytes::Bytes;
+use serde_json::Value;
 use serde_json::json;
 
 use super::harness::Meta;
@@ -109,6 +110,23 @@ async fn paths_methods_and_queries_that_are_not_there() {
     meta.get("/v1/tenants/%FF").await.is_problem(400, "bad_request");
     meta.get("/v1/operations/x").await.is_problem(404, "not_found");
     meta.get("/v1/shards/x").await.is_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn who_misspells_a_dry_run_changes_nothing() {
+    let meta = Meta::start(1).await;
+    meta.made("bakery").await;
+    for query in ["dryrun=true", "dry_run=true&foo=bar", "dryRun=true&dryRun=false", "dryRun=1"] {
+        let path = format!("/v1/tenants/bakery?{query}");
+        meta.delete(&path).await.is_problem(400, "invalid_query");
+        let path = format!("/v1/tenants/bakery/suspend?{query}");
+        meta.post(&path, Value::Null).await.is_problem(400, "invalid_query");
+        let path = format!("/v1/tenants/bakery/wp?{query}");
+        let command = json!({ "command": ["core", "version"] });
+        meta.post(&path, command).await.is_problem(400, "invalid_query");
+    }
+    let tenant = meta.get("/v1/tenants/bakery").await.is(200);
+    assert_eq!(tenant.at("/state"), "active");
 }
 
 #[tokio::test]

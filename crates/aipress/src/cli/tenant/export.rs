@@ -61,7 +61,7 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
         place.end()?;
     }
     for note in &got.export.notes {
-        eprintln!("note: {note}");
+        crate::output::tell(&format!("note: {note}"));
     }
     eprintln!(
         "{} exported{}: {} in {:.1} s",

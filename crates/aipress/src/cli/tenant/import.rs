@@ -249,17 +249,17 @@ fn show(report: &Report, output: Output) -> Result<(), Failure> {
 /// What there is, and what of it will not work here.
 fn tell(report: &Report) {
     let version = report.wordpress_version.as_deref().unwrap_or("of an unknown version");
-    eprintln!(
+    output::tell(&format!(
         "{}: WordPress {version}, {} tables with {} of SQL, {} files with {}",
         if report.home.is_empty() { "a site without an address" } else { &report.home },
         report.tables,
         size(report.database_bytes),
         report.files,
         size(report.file_bytes),
-    );
+    ));
     for finding in &report.findings {
         let level = format!("{:?}", finding.level).to_ascii_lowercase();
-        eprintln!("{level}: {}", finding.message);
+        output::tell(&format!("{level}: {}", finding.message));
     }
 }
 

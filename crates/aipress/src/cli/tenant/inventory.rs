@@ -30,7 +30,8 @@ fn text(found: &InventoryView) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = write_text(&mut text, found);
-    text
+    // Much of it is what the site says of itself.
+    output::harmless(&text)
 }
 
 fn write_text(text: &mut String, found: &InventoryView) -> std::fmt::Result {

@@ -78,7 +78,7 @@ pub(crate) async fn append(
     let Some(_turn) = plane.spool.turn(found.id) else {
         return Err(ApiError::new(&codes::INVALID_STATE, "somebody uploads to it right now"));
     };
-    let is_dry_run = dry_run::is_asked(&params)?;
+    let is_dry_run = dry_run::is_all_asked(&params)?;
     let here = size(&plane, &found)?;
     if here != told {
         let detail = format!("{here} bytes are there: go on from them");

@@ -27,8 +27,7 @@ use crate::http::upload::Upload;
     )
 )]
 pub(crate) async fn add(params: Params, upload: Upload) -> Response {
-    let kind = params.only(&["kind", "dryRun"]).and_then(|()| params.parsed::<PackageKind>("kind"));
-    let kind = match kind {
+    let kind = match params.parsed::<PackageKind>("kind") {
         Ok(kind) => kind,
         Err(refusal) => return refusal.into_response(),
     };

@@ -64,7 +64,7 @@ pub(crate) async fn refresh(
     body: Body,
 ) -> Result<Response, ApiError> {
     params.only(&["dryRun"])?;
-    let is_dry_run = dry_run::is_asked(&params)?;
+    let is_dry_run = dry_run::is_all_asked(&params)?;
     json::decode_nothing(&call::read(body).await?)?;
     if is_dry_run {
         let noted = app::inventory::foresee(&plane, &caller, &id).await?;

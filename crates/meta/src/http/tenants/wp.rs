@@ -55,7 +55,7 @@ pub(crate) async fn wp(
     params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let is_dry_run = dry_run::is_asked(&params)?;
+    let is_dry_run = dry_run::is_all_asked(&params)?;
     let body = call::read(body).await?;
     let command: WpCommand = json::decode(&body)?;
     if is_dry_run {
