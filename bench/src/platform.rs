@@ -68,7 +68,11 @@ impl Platform {
             .aipress
             .canonicalize()
             .with_context(|| format!("{}: build it first", options.aipress.display()))?;
-        for (key, value) in settings {
+        let is_root = rustix::process::geteuid().is_root();
+        let uid_base = options.uid_base.to_string();
+        // A platform that has settings is one that has its users, too.
+        let users = (is_root && !settings.is_empty()).then_some(("uidBase", uid_base.as_str()));
+        for (key, value) in users.iter().chain(settings) {
             let mut command = Command::new(&binary);
             command.arg("--data").arg(&data).args(["settings", "set", key, value]);
             run_quiet(command).await.context("set a setting")?;
@@ -79,8 +83,8 @@ impl Platform {
             .arg(&data)
             .args(["up", "--detach", "--no-hello", "--shards", "2", "--listen"])
             .arg(address.to_string());
-        if rustix::process::geteuid().is_root() {
-            command.arg("--uid-base").arg(options.uid_base.to_string());
+        if is_root && users.is_none() {
+            command.arg("--uid-base").arg(&uid_base);
         }
         // Made first: whatever starts is stopped, also when not all of it starts.
         let api = client(address, None);
