@@ -1,7 +1,8 @@
 //! A site's database as SQL, read in one consistent snapshot.
 //!
-//! Base tables only: a view or a trigger would run somebody's text with our rights, and is told
-//! instead. Nothing is locked, no statement names a database or a definer.
+//! Base tables only, each held in place while it is read: a view or a trigger would run somebody's
+//! text with our rights, and is told instead. Rows are not locked, no statement names a database or
+//! a definer. The administrator reads: a suspended site's own user may not.
 
 use aipress_archive::sql::escape_into;
 use aipress_types::TenantUid;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::MariaDb;
 use super::execute;
+use super::hold::Holder;
 use super::names::identifier;
 use super::record;
 use super::sql_error;
@@ -25,6 +27,8 @@ use crate::layout::tenant_handle;
 const CHUNK: usize = 7 * 1024 * 1024;
 /// An `INSERT` ends after the row that makes it this long, in bytes.
 const INSERT: usize = 1024 * 1024;
+/// The reading of one table, in seconds: 36 GB as slow disks read.
+const TABLE_S: u32 = 1800;
 const WHAT: &str = "read the site's database";
 /// What a chunk begins with: whoever loads it with another program gets the same rows.
 const HEAD: &str = "SET NAMES utf8mb4;\nSET TIME_ZONE='+00:00';\nSET FOREIGN_KEY_CHECKS=0;\n\
@@ -87,15 +91,19 @@ pub(super) async fn dump(
         return Err(DriverError::conflict(WHAT, "it is not there"));
     }
     let begin = format!(
-        "SET SESSION time_zone='+00:00', max_statement_time=0, net_write_timeout=600;USE {};\
+        "SET SESSION time_zone='+00:00', max_statement_time={TABLE_S}, net_write_timeout=600;USE {};\
          SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;\
          START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
         identifier(&database)
     );
     execute(&mut session, WHAT, &begin).await?;
+    let mut holder = Holder::open(driver, WHAT).await?;
+    holder.use_utc().await?;
     let mut chunk = Chunk { text: HEAD.as_bytes().to_vec(), chunks, closed: false };
     for table in record::tables(&mut session, &database).await? {
-        dump_table(&mut session, &database, &table, &mut chunk).await?;
+        let definition = holder.hold(&database, &table).await?;
+        chunk.define(&table, &definition);
+        dump_rows(&mut session, &database, &table, &mut chunk).await?;
         if chunk.closed {
             return Ok(());
         }
@@ -118,6 +126,13 @@ impl Chunk {
         self.text.extend_from_slice(HEAD.as_bytes());
     }
 
+    fn define(&mut self, table: &str, definition: &str) {
+        let drop = format!("DROP TABLE IF EXISTS {};\n", identifier(table));
+        for part in [drop.as_str(), definition, ";\n"] {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+    }
+
     async fn send_if_long(&mut self) {
         if self.text.len() >= CHUNK {
             self.send().await;
@@ -125,21 +140,13 @@ impl Chunk {
     }
 }
 
-async fn dump_table(
+async fn dump_rows(
     session: &mut MySqlConnection,
     database: &str,
     table: &str,
     chunk: &mut Chunk,
 ) -> Result<(), DriverError> {
     let name = identifier(table);
-    let row = sqlx::raw_sql(AssertSqlSafe(format!("SHOW CREATE TABLE {name}")))
-        .fetch_one(&mut *session)
-        .await
-        .map_err(|error| sql_error(WHAT, error))?;
-    let definition = bytes(&row, 1)?.unwrap_or_default();
-    chunk.text.extend_from_slice(format!("DROP TABLE IF EXISTS {name};\n").as_bytes());
-    chunk.text.extend_from_slice(definition);
-    chunk.text.extend_from_slice(b";\n");
     let columns = columns(session, database, table).await?;
     if columns.is_empty() {
         return Ok(());

@@ -7,6 +7,7 @@ mod account;
 mod cron;
 mod dump;
 mod growth;
+mod hold;
 mod inventory;
 mod load;
 mod names;
@@ -305,7 +306,7 @@ impl Database for MariaDb {
 
     async fn snapshot(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.within("keep a copy of a database", COPY_LIMIT, async move |mut session| {
-            snapshot::make(&mut session, uid).await
+            snapshot::make(self, &mut session, uid).await
         })
         .await
     }

@@ -5,8 +5,9 @@
 //! that are still in the copy are those that have not gone back, so that a restore that was killed
 //! goes on where it was. The copy is out of the tenant's reach.
 //!
-//! Tables are copied by their own definitions, so that keys of all kinds come along. Views and
-//! routines stay where they are and are not copied: no upgrade of WordPress has any.
+//! Each table is held in place while it is read, or a view might stand there by then. Tables are
+//! copied by their own definitions, so that keys of all kinds come along. Views and routines stay
+//! where they are and are not copied: no upgrade of WordPress has any.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,11 @@ use aipress_types::TenantUid;
 use sqlx::AssertSqlSafe;
 use sqlx::MySqlConnection;
 
+use super::COPY_LIMIT;
+use super::MariaDb;
 use super::execute;
+use super::hold;
+use super::hold::Holder;
 use super::lock;
 use super::names::identifier;
 use super::names::literal;
@@ -47,6 +52,7 @@ fn name(uid: TenantUid) -> String {
 
 /// Copies the database; one that is complete is kept.
 pub(crate) async fn make(
+    driver: &MariaDb,
     session: &mut MySqlConnection,
     uid: TenantUid,
 ) -> Result<Ensured, DriverError> {
@@ -72,35 +78,41 @@ pub(crate) async fn make(
         &what,
         &format!(
             "INSERT INTO aipress.snapshots (db, uid, state, tables) VALUES ({}, {}, 'making', {});\
-             CREATE DATABASE {} {CHARSET};SET SESSION foreign_key_checks=0;",
+             CREATE DATABASE {} {CHARSET};\
+             SET SESSION foreign_key_checks=0, max_statement_time={};",
             literal(&copy),
             literal(&uid.to_string()),
             literal(&serde_json::to_string(&tables).unwrap_or_default()),
             identifier(&copy),
+            COPY_LIMIT.as_secs(),
         ),
     )
     .await?;
+    execute(session, &what, &format!("USE {}", identifier(&copy))).await?;
+    let mut holder = Holder::open(driver, &what).await?;
     for table in &tables {
-        let (from, table) = (identifier(&site), identifier(table));
-        let query = format!("SHOW CREATE TABLE {from}.{table}");
-        let (_, definition): (String, String) = sqlx::query_as(AssertSqlSafe(query))
-            .fetch_one(&mut *session)
+        let definition = holder.hold(&site, table).await?;
+        if !hold::is_plain(&definition) {
+            let detail = format!("its table {table} has options that this server does not know");
+            return Err(DriverError::conflict(what, detail));
+        }
+        // Prepared: such a text is one statement, or an error.
+        sqlx::query(AssertSqlSafe(definition))
+            .persistent(false)
+            .execute(&mut *session)
             .await
             .map_err(|error| sql_error(&what, error))?;
-        // One statement as the server itself wrote it; a packet has no other beside it.
-        execute(session, &what, &format!("USE {}", identifier(&copy))).await?;
-        execute(session, &what, &definition).await?;
     }
-    let mut rows = "BEGIN;".to_owned();
+    execute(session, &what, "BEGIN").await?;
     for table in &tables {
+        holder.hold(&site, table).await?;
         let columns = columns(session, &site, table, &what).await?;
         let (to, from, table) = (identifier(&copy), identifier(&site), identifier(table));
-        rows.push_str(&format!(
-            "INSERT INTO {to}.{table} ({columns}) SELECT {columns} FROM {from}.{table};"
-        ));
+        let rows =
+            format!("INSERT INTO {to}.{table} ({columns}) SELECT {columns} FROM {from}.{table}");
+        execute(session, &what, &rows).await?;
     }
-    rows.push_str(&format!("{}COMMIT;", set_state(&copy, "ready")));
-    execute(session, &what, &rows).await?;
+    execute(session, &what, &format!("{}COMMIT;", set_state(&copy, "ready"))).await?;
     Ok(Ensured::Created)
 }
 
