@@ -7,7 +7,7 @@ use std::io;
 pub enum ArchiveError {
     /// The stream below.
     #[error("the archive can't be read or written: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     /// It is no such archive, or it was damaged.
     #[error("{0}")]
     Damaged(String),
@@ -31,6 +31,20 @@ pub enum ArchiveError {
     /// The visitor's own error, in words.
     #[error("{0}")]
     Visitor(String),
+}
+
+/// A limit that a stream met, on its way through readers that know of errors of streams only.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct OverLimit(pub(crate) String);
+
+impl From<io::Error> for ArchiveError {
+    fn from(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<OverLimit>()) {
+            Some(limit) => Self::TooLarge(limit.to_string()),
+            None => Self::Io(error),
+        }
+    }
 }
 
 impl ArchiveError {

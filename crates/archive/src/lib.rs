@@ -16,6 +16,7 @@ mod frames;
 pub mod inspect;
 pub mod manifest;
 pub mod member;
+mod names;
 pub mod read;
 pub mod serialized;
 pub mod sql;

@@ -1,20 +1,24 @@
 //! The reading end: one pass over an archive that nobody is trusted to have made well.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
+use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::rc::Rc;
 
 use sha2::Digest;
 use sha2::Sha256;
-use tar::EntryType;
 
 use crate::error::ArchiveError;
+use crate::error::OverLimit;
 use crate::manifest::FORMAT_VERSION;
 use crate::manifest::Manifest;
 use crate::member::Member;
 use crate::member::MemberKind;
 use crate::member::Shown;
+use crate::names::Names;
 use crate::write::MEMBERS_MAX;
 use crate::write::checksum_name;
 
@@ -22,6 +26,8 @@ use crate::write::checksum_name;
 const TEXT_MAX: u64 = 1024 * 1024;
 /// Largest window of a zstd frame, as a power of two: what `zstd -d` takes by itself (128 MiB).
 const WINDOW_LOG_MAX: u32 = 27;
+/// Longest line of the list of checksums: a hash, and a path of which each byte is escaped.
+const LINE_MAX: u64 = 8 * 1024;
 /// A piece of a member that nobody wants to see.
 const PIECE: usize = 64 * 1024;
 
@@ -30,11 +36,22 @@ const PIECE: usize = 64 * 1024;
 pub struct Limits {
     /// Most bytes of all members together, unpacked.
     pub bytes_max: u64,
+    /// Most unpacked bytes for each packed one, over all that was read so far.
+    pub ratio_max: u64,
+    /// Unpacked bytes from which that is looked at.
+    pub ratio_from: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_max: 256 * 1024 * 1024 * 1024 }
+        Self {
+            bytes_max: 256 * 1024 * 1024 * 1024,
+            // SQL and texts shrink to a twentieth, repetitive logs to a fiftieth. What shrinks more
+            // over the whole of a site was made to: without this, 10 MB are 256 GiB of work.
+            ratio_max: 200,
+            // A small site may have one odd file.
+            ratio_from: 1024 * 1024 * 1024,
+        }
     }
 }
 
@@ -91,19 +108,26 @@ pub fn read(
     check: Check,
     visitor: &mut dyn Visitor,
 ) -> Result<Summary, ArchiveError> {
+    let packed = Rc::new(Cell::new(0));
+    let input = Packed { inner: input, read: Rc::clone(&packed) };
     let mut plain = zstd::stream::read::Decoder::new(BufReader::with_capacity(PIECE, input))
         .map_err(ArchiveError::Io)?;
     plain.window_log_max(WINDOW_LOG_MAX)?;
-    let mut archive =
-        tar::Archive::new(Plain { inner: plain, left: limits.bytes_max, max: limits.bytes_max });
+    let mut archive = tar::Archive::new(Plain { inner: plain, limits: *limits, packed, bytes: 0 });
     let mut pass = Pass { check, seen: HashMap::new(), summary: Summary::default(), done: false };
-    for entry in archive.entries().map_err(damage)? {
+    let mut names = Names::default();
+    // Raw: what stands before a member would be read whole otherwise, however long it is.
+    for entry in archive.entries().map_err(damage)?.raw(true) {
         let mut entry = entry.map_err(damage)?;
-        if pass.take(&mut entry, visitor)? == Flow::Stop {
+        if names.take(&mut entry)? {
+            continue;
+        }
+        let member = names.member(&entry)?;
+        if pass.take(&member, &mut entry, visitor)? == Flow::Stop {
             return Ok(pass.summary);
         }
     }
-    if !pass.done {
+    if !pass.done || names.is_pending() {
         return Err(ArchiveError::Incomplete);
     }
     if check == Check::Whole {
@@ -124,10 +148,11 @@ pub fn read(
 }
 
 /// An error below tar: of the stream, or of what was in it.
-fn damage(error: io::Error) -> ArchiveError {
-    if let Some(limit) = error.get_ref().and_then(|inner| inner.downcast_ref::<OverLimit>()) {
-        return ArchiveError::TooLarge(limit.to_string());
-    }
+pub(crate) fn damage(error: io::Error) -> ArchiveError {
+    let error = match ArchiveError::from(error) {
+        ArchiveError::Io(error) => error,
+        other => return other,
+    };
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ArchiveError::Incomplete,
         io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
@@ -139,42 +164,68 @@ fn damage(error: io::Error) -> ArchiveError {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the archive unpacks to more than {0} bytes, the most that is taken")]
-struct OverLimit(u64);
+/// The packed stream, counted.
+struct Packed<R: Read> {
+    inner: R,
+    read: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Packed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.read.set(self.read.get() + count as u64);
+        Ok(count)
+    }
+}
 
 /// The unpacked stream, bounded.
 struct Plain<R: Read> {
     inner: R,
-    left: u64,
-    max: u64,
+    limits: Limits,
+    packed: Rc<Cell<u64>>,
+    bytes: u64,
 }
 
 impl<R: Read> Read for Plain<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(count as u64)
-            .ok_or_else(|| io::Error::other(OverLimit(self.max)))?;
+        self.bytes += count as u64;
+        let Limits { bytes_max, ratio_max, ratio_from } = self.limits;
+        if self.bytes > bytes_max {
+            return Err(over(format!(
+                "the archive unpacks to more than {bytes_max} bytes, the most that is taken"
+            )));
+        }
+        if self.bytes > ratio_from && self.bytes / ratio_max > self.packed.get() {
+            return Err(over(format!(
+                "the archive unpacks to more than {ratio_max} times its size: no site does; if \
+                 yours has large files of zeros, leave them out"
+            )));
+        }
         Ok(count)
     }
 }
 
+/// What a stream fails with when a limit is met, so that it is told as that.
+pub fn over(why: String) -> io::Error {
+    io::Error::other(OverLimit(why))
+}
+
 struct Pass {
     check: Check,
-    seen: HashMap<Vec<u8>, [u8; 32]>,
+    /// By a hash of the name: 2,000,000 names of 3,800 bytes would be 8 GB.
+    seen: HashMap<[u8; 16], [u8; 32]>,
     summary: Summary,
     done: bool,
 }
 
 impl Pass {
-    fn take<R: Read>(
+    fn take(
         &mut self,
-        entry: &mut tar::Entry<'_, R>,
+        member: &Member,
+        entry: &mut dyn Read,
         visitor: &mut dyn Visitor,
     ) -> Result<Flow, ArchiveError> {
-        let member = header(entry)?;
         if self.done {
             return Err(ArchiveError::Damaged("a member stands after the checksums".to_owned()));
         }
@@ -194,16 +245,16 @@ impl Pass {
         match member.kind {
             MemberKind::Manifest => visitor.manifest(&manifest(&mut data, member.size)?)?,
             MemberKind::Checksums => {
-                self.compare(&mut data, member.size)?;
+                self.compare(&mut data)?;
                 self.done = true;
                 return Ok(Flow::On);
             }
-            MemberKind::Folder => return visitor.member(&member, &mut io::empty()),
+            MemberKind::Folder => return visitor.member(member, &mut io::empty()),
             _ => {
                 if member.kind == MemberKind::Document && member.size > TEXT_MAX {
                     return Err(ArchiveError::TooLarge("document.yaml is too large".to_owned()));
                 }
-                if visitor.member(&member, &mut data)? == Flow::Stop {
+                if visitor.member(member, &mut data)? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
             }
@@ -211,7 +262,7 @@ impl Pass {
         if self.check == Check::Whole {
             io::copy(&mut data, &mut io::sink()).map_err(damage)?;
             let name = checksum_name(&member.path).1;
-            if self.seen.insert(name, data.hash.finalize().into()).is_some() {
+            if self.seen.insert(short(&name), data.hash.finalize().into()).is_some() {
                 let path = Shown(&member.path);
                 return Err(ArchiveError::Damaged(format!("member `{path}` is there twice")));
             }
@@ -220,14 +271,23 @@ impl Pass {
     }
 
     /// Each member has its line, each line its member.
-    fn compare(&mut self, data: &mut dyn Read, size: u64) -> Result<(), ArchiveError> {
+    fn compare(&mut self, data: &mut dyn Read) -> Result<(), ArchiveError> {
         if self.check == Check::Trusted {
             return Ok(());
         }
-        let mut list = Vec::new();
-        data.take(size).read_to_end(&mut list).map_err(damage)?;
         let wrong = |what: &str| Err(ArchiveError::Damaged(format!("checksums.sha256: {what}")));
-        for line in list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut list = BufReader::with_capacity(PIECE, data);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            (&mut list).take(LINE_MAX).read_until(b'\n', &mut line).map_err(damage)?;
+            if line.is_empty() {
+                break;
+            }
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            if line.is_empty() {
+                continue;
+            }
             let line = line.strip_prefix(b"\\").unwrap_or(line);
             let mut told = [0; 32];
             let (Some((sum, name)), true) =
@@ -239,7 +299,7 @@ impl Pass {
                 return wrong("a line is not as sha256sum writes it");
             }
             let name = name.get(2..).unwrap_or_default();
-            match self.seen.remove(name) {
+            match self.seen.remove(&short(name)) {
                 None => return wrong(&format!("`{}` is missing", Shown(name))),
                 Some(found) if found != told => {
                     return wrong(&format!("`{}` is damaged", Shown(name)));
@@ -247,26 +307,19 @@ impl Pass {
                 Some(_) => {}
             }
         }
-        match self.seen.keys().next() {
-            Some(name) => wrong(&format!("`{}` is not listed", Shown(name))),
-            None => Ok(()),
+        match self.seen.len() {
+            0 => Ok(()),
+            count => wrong(&format!("{count} members are not listed")),
         }
     }
 }
 
-fn header<R: Read>(entry: &tar::Entry<'_, R>) -> Result<Member, ArchiveError> {
-    let path = entry.path_bytes();
-    let folder = match entry.header().entry_type() {
-        EntryType::Regular | EntryType::Continuous => false,
-        EntryType::Directory => true,
-        _ => {
-            return Err(ArchiveError::Damaged(format!(
-                "member `{}` is neither file nor folder",
-                Shown(&path)
-            )));
-        }
-    };
-    Member::new(&path, folder, entry.size(), entry.header().mtime().unwrap_or(0))
+/// A name's place among those that were seen.
+fn short(name: &[u8]) -> [u8; 16] {
+    let mut key = [0; 16];
+    let hash: [u8; 32] = Sha256::digest(name).into();
+    key.copy_from_slice(hash.split_at(16).0);
+    key
 }
 
 fn manifest(data: &mut dyn Read, size: u64) -> Result<Manifest, ArchiveError> {

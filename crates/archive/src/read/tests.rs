@@ -1,5 +1,7 @@
 //! An archive comes back as it was written, and whatever was done to it is noticed.
 
+use tar::EntryType;
+
 use super::*;
 use crate::manifest::ManifestDatabase;
 use crate::manifest::ManifestFiles;
@@ -149,7 +151,9 @@ fn nothing_stands_after_its_end() {
 fn what_is_too_large_is_refused_before_it_is_kept() {
     let mut collect = Collect::default();
     let bomb = an_archive();
-    let error = read(&*bomb, &Limits { bytes_max: 2048 }, Check::Whole, &mut collect).unwrap_err();
+    let error =
+        read(&*bomb, &Limits { bytes_max: 2048, ..Limits::default() }, Check::Whole, &mut collect)
+            .unwrap_err();
     assert!(matches!(error, ArchiveError::TooLarge(_)), "{error:?}");
 }
 
@@ -182,4 +186,94 @@ fn links_and_strange_members_are_refused() {
         let error = check(&packed).map(drop).unwrap_err();
         assert!(error.to_string().contains("neither file nor folder"), "{kind:?}: {error}");
     }
+}
+
+/// A tar that begins as an archive does, and goes on with entries of these types, sizes and names.
+fn a_tar(entries: &[(u8, u64, &str)]) -> Vec<u8> {
+    let text = serde_json::to_vec(&a_manifest()).unwrap();
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    builder.append_data(&mut header, "aip.json", &*text).unwrap();
+    for (kind, size, data) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("wp-content/x").unwrap();
+        header.set_entry_type(EntryType::new(*kind));
+        header.set_size(*size);
+        header.set_cksum();
+        let zeros = io::repeat(0).take(*size - data.len() as u64);
+        builder.append(&header, data.as_bytes().chain(zeros)).unwrap();
+    }
+    zstd::stream::encode_all(&*builder.into_inner().unwrap(), 1).unwrap()
+}
+
+#[test]
+fn what_stands_before_a_member_is_kept_within_bounds() {
+    for kind in [b'L', b'K', b'x'] {
+        let error = check(&a_tar(&[(kind, 64 * 1024 + 1, "")])).map(drop).unwrap_err();
+        assert!(matches!(error, ArchiveError::TooLarge(_)), "{kind}: {error:?}");
+        assert!(error.to_string().contains("65537 bytes; 65536 are taken"), "{error}");
+        let twice = check(&a_tar(&[(kind, 9, ""), (kind, 9, "")])).map(drop).unwrap_err();
+        assert!(twice.to_string().contains("two names"), "{twice}");
+        let alone = check(&a_tar(&[(kind, 9, "")])).map(drop).unwrap_err();
+        assert!(matches!(alone, ArchiveError::Incomplete), "{alone:?}");
+    }
+    for kind in [b'g', b'S', b'M', b'V', b'N', b'D', b'Z'] {
+        let error = check(&a_tar(&[(kind, 512, "")])).map(drop).unwrap_err();
+        assert!(error.to_string().contains("neither file nor folder"), "{kind}: {error}");
+    }
+}
+
+#[test]
+fn extended_headers_of_other_tools_are_read() {
+    let path = format!("wp-content/uploads/{}", "d".repeat(200));
+    let length = path.len() + "210 path=\n".len();
+    let record = format!("{length} path={path}\n");
+    let mut found = Collect::default();
+    let tar = a_tar(&[(b'x', record.len() as u64, &record), (b'0', 3, "abc")]);
+    let error = read(&*tar, &Limits::default(), Check::Whole, &mut found).unwrap_err();
+    assert!(matches!(error, ArchiveError::Incomplete), "it has no checksums: {error:?}");
+    let (member, data) = found.members.pop().unwrap();
+    assert_eq!((member.path, data), (path.into_bytes(), b"abc".to_vec()));
+    let other = check(&a_tar(&[(b'x', 12, "12 size=999\n"), (b'0', 3, "abc")])).map(drop);
+    assert!(other.unwrap_err().to_string().contains("--format=gnu"));
+}
+
+#[test]
+fn what_shrinks_as_no_site_does_is_refused() {
+    let mut writer = writer();
+    let size = 8 << 20;
+    writer.file(b"zeros", size, 0).unwrap();
+    writer.data(&vec![0; 8 << 20]).unwrap();
+    writer.end_file().unwrap();
+    let archive = writer.finish().unwrap();
+    assert!(check(&archive).is_ok(), "a small one may");
+    let limits = Limits { ratio_from: 1 << 20, ..Limits::default() };
+    let mut collect = Collect::default();
+    let error = read(&*archive, &limits, Check::Whole, &mut collect).unwrap_err();
+    assert!(matches!(error, ArchiveError::TooLarge(_)), "also within a visitor: {error:?}");
+    assert!(error.to_string().contains("200 times"), "{error}");
+    // What shrinks as texts do is taken.
+    assert!(
+        read(
+            &*an_archive(),
+            &Limits { ratio_from: 0, ..limits },
+            Check::Whole,
+            &mut Collect::default()
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn the_list_of_checksums_has_lines_of_names() {
+    let mut state = an_archive();
+    let plain = zstd::stream::decode_all(&*state).unwrap();
+    let at = plain.windows(16).rposition(|part| part == b"checksums.sha256").unwrap();
+    // Its header says how long it is; its lines are cut, the rest is one line without an end.
+    let mut changed = plain;
+    changed[at + 512..].fill(b'a');
+    state = zstd::stream::encode_all(&*changed, 1).unwrap();
+    let error = check(&state).map(drop).unwrap_err();
+    assert!(error.to_string().contains("checksums.sha256: "), "{error}");
 }

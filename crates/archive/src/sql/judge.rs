@@ -1,5 +1,6 @@
 //! What becomes of each statement. A list of what is allowed; everything else is refused.
 
+use super::Columns;
 use super::Judge;
 use super::Run;
 use super::Statement;
@@ -11,6 +12,15 @@ use crate::error::ArchiveError;
 
 /// Largest statement that is no `INSERT`, in bytes.
 const DEFINITION_MAX: usize = 4 * 1024 * 1024;
+/// Most words of one, each of which is kept while it is judged.
+const WORDS_MAX: usize = 300_000;
+/// Most columns of a table, and longest name of one in characters: MariaDB's own.
+const COLUMNS_MAX: usize = 4_096;
+const NAME_MAX: usize = 64;
+/// Most tables of a dump, and columns of all of them: their names are kept to the end. A WordPress
+/// with a hundred plugins has 500 and 5,000.
+const TABLES_MAX: usize = 10_000;
+const ALL_COLUMNS_MAX: usize = 200_000;
 
 /// What becomes of a statement.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +54,10 @@ impl Judge {
         if text.len() > DEFINITION_MAX {
             return Err("so large a statement that is no INSERT".to_owned());
         }
-        let tokens: Vec<Token<'_>> = Lexer::new(text).collect();
+        let tokens: Vec<Token<'_>> = Lexer::new(text).take(WORDS_MAX + 1).collect();
+        if tokens.len() > WORDS_MAX {
+            return Err(format!("a statement of more than {WORDS_MAX} words that is no INSERT"));
+        }
         let verdict = self.definition(&tokens)?;
         let several = || tokens.iter().any(|t| matches!(t, Token::Mark(b';' | b'\\')));
         if matches!(verdict, Verdict::Run(_)) && several() {
@@ -131,8 +144,29 @@ impl Judge {
         let mut sql = b"CREATE TABLE".to_vec();
         table::quote(&mut sql, &new);
         sql.extend_from_slice(&definition.sql);
-        self.columns.insert(name, definition.columns);
+        self.keep(name, definition.columns)?;
         Ok(Verdict::Run(Run { table: new, sql: utf8(sql)?.into(), rows: false }))
+    }
+
+    /// Keeps the names of a table's columns.
+    fn keep(&mut self, table: String, columns: Columns) -> Result<(), String> {
+        if columns.len() > COLUMNS_MAX {
+            return Err(format!("a table of more than {COLUMNS_MAX} columns"));
+        }
+        if columns.iter().any(|name| name.chars().count() > NAME_MAX) {
+            return Err(format!("a column whose name has more than {NAME_MAX} characters"));
+        }
+        let before = self.columns.get(&table).map(Vec::len);
+        if before.is_none() && self.columns.len() >= TABLES_MAX {
+            return Err(format!("a table beyond the {TABLES_MAX} of a dump"));
+        }
+        let all = self.columns_kept - before.unwrap_or(0) + columns.len();
+        if all > ALL_COLUMNS_MAX {
+            return Err(format!("a column beyond the {ALL_COLUMNS_MAX} of a dump's tables"));
+        }
+        self.columns_kept = all;
+        self.columns.insert(table, columns);
+        Ok(())
     }
 
     fn alter_table<'t>(&mut self, tokens: &[Token<'_>]) -> Result<Verdict<'t>, String> {

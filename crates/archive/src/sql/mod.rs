@@ -40,6 +40,8 @@ pub struct Rules {
 pub struct Judge {
     rules: Rules,
     columns: HashMap<String, Columns>,
+    /// Columns of all of them.
+    columns_kept: usize,
     /// Character set that the dump says its text has.
     charset: Option<String>,
     database: Option<String>,

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use super::lex::Lexer;
 use super::literal;
 
+/// Most values of a row: as many as a table has columns. A statement may hold 32 million.
+const VALUES_MAX: usize = 4_096;
+
 /// Gives each row of a judged `INSERT` to `take`: its values, without quotes, `None` for `NULL`.
 /// What can't be read ends it.
 pub(crate) fn each(sql: &[u8], mut take: impl FnMut(&[Option<Cow<'_, [u8]>>])) {
@@ -48,7 +51,7 @@ pub(crate) fn each(sql: &[u8], mut take: impl FnMut(&[Option<Cow<'_, [u8]>>])) {
                 length
             }
         };
-        if length == 0 {
+        if length == 0 || row.len() > VALUES_MAX {
             return;
         }
         rest = rest.get(length..).unwrap_or_default();

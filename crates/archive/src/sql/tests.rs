@@ -277,3 +277,24 @@ fn rows_are_read_as_they_were_meant() {
     assert_eq!(found[0], [text("1"), text("a'b"), None, text("c")]);
     assert_eq!(found[1], [text("2"), text(""), text("-1.5"), text("0xFF")]);
 }
+
+#[test]
+fn tables_and_columns_are_bounded() {
+    let columns = |count: usize| vec!["a int"; count].join(",");
+    assert!(judged(&format!("CREATE TABLE t ({});", columns(4_096)), Rules::default()).is_ok());
+    assert!(refused(&format!("CREATE TABLE t ({});", columns(4_097))).contains("4096 columns"));
+    let many = vec!["a"; 1 << 20].join(",");
+    assert!(refused(&format!("CREATE TABLE t ({many});")).contains("300000 words"));
+    let long = "ä".repeat(65);
+    assert!(refused(&format!("CREATE TABLE t (`{long}` int);")).contains("64 characters"));
+    assert!(refused(&format!("CREATE TABLE `{long}` (a int);")).contains("without a name"));
+    let tables = |range: std::ops::Range<u32>| -> String {
+        range.map(|number| format!("CREATE TABLE t{number} (a int);")).collect()
+    };
+    assert!(refused(&tables(0..10_001)).contains("a table beyond the 10000"));
+    // One that is made again is no other one.
+    assert!(judged(&(tables(0..10_000) + &tables(0..10)), Rules::default()).is_ok());
+    let wide: String =
+        (0..49).map(|number| format!("CREATE TABLE t{number} ({});", columns(4_096))).collect();
+    assert!(refused(&wide).contains("a column beyond the 200000"));
+}
