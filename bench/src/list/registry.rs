@@ -90,6 +90,7 @@ pub(super) async fn fill(
             let written = txn.tenant_insert(&tenant).await?;
             // A shard has said of each that it is so: meta has nothing to run after.
             let observed = TenantObserved {
+                limits: Vec::new(),
                 uid: written.uid,
                 generation: written.generation,
                 placement_epoch: written.placement_epoch,
