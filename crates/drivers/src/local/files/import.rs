@@ -28,6 +28,9 @@ use rustix::io::Errno;
 
 use super::Disk;
 use super::at;
+use super::room;
+use super::room::Free;
+use super::room::Room;
 use super::site;
 use super::tree;
 use crate::content::Content;
@@ -43,12 +46,45 @@ pub(super) const IMPORT_PREFIX: &str = ".import-";
 const PIECE: usize = 512 * 1024;
 const WHAT: &str = "lay out the files";
 
-/// Fills the folder beside. What an interrupted call left is removed first.
+/// Fills the folder beside. What an interrupted call left is removed first, and what can't be ended
+/// is taken away.
 pub(super) fn fill(
     disk: &Disk,
     uid: TenantUid,
     slot: Slot,
     content: &Content,
+) -> Result<(), DriverError> {
+    let sites = disk.paths.sites();
+    let folder = beneath::open_dir(&sites).map_err(at(WHAT, &sites))?;
+    fill_within(disk, uid, slot, content, &|| room::free(&folder))
+}
+
+fn fill_within(
+    disk: &Disk,
+    uid: TenantUid,
+    slot: Slot,
+    content: &Content,
+    free: &dyn Fn() -> io::Result<Free>,
+) -> Result<(), DriverError> {
+    let filled = lay_out(disk, uid, slot, content, free);
+    if filled.is_err() {
+        let name = format!("{IMPORT_PREFIX}{uid}");
+        let path = disk.paths.sites().join(&name);
+        let removed = beneath::open_dir(&disk.paths.sites())
+            .and_then(|sites| tree::remove(&sites, OsStr::new(&name)));
+        if let Err(error) = removed {
+            tracing::warn!(path = %path.display(), %error, "what was unpacked is still there");
+        }
+    }
+    filled
+}
+
+fn lay_out(
+    disk: &Disk,
+    uid: TenantUid,
+    slot: Slot,
+    content: &Content,
+    free: &dyn Fn() -> io::Result<Free>,
 ) -> Result<(), DriverError> {
     let path = disk.paths.sites().join(format!("{IMPORT_PREFIX}{uid}"));
     let fail = at(WHAT, &path);
@@ -59,7 +95,8 @@ pub(super) fn fill(
     let (dir, _) = beneath::make_dir_at(&sites, &name, disk.ids.root(), 0o700).map_err(&fail)?;
     site::make_folders(&dir, own).map_err(&fail)?;
     let root = beneath::open_dir_at(&dir, "wp-content").map_err(&fail)?;
-    let mut writer = Writer { own, root, open: Vec::new(), content, piece: vec![0; PIECE] };
+    let (room, piece) = (Room::new(free), vec![0; PIECE]);
+    let mut writer = Writer { own, root, open: Vec::new(), content, piece, room };
     faults::point("shard.unpack.before");
     let input = content.source.open()?;
     read::read(input, &Limits::default(), Check::Trusted, &mut writer)
@@ -95,12 +132,13 @@ struct Writer<'c> {
     open: Vec<(Vec<u8>, OwnedFd)>,
     content: &'c Content,
     piece: Vec<u8>,
+    room: Room<'c>,
 }
 
 impl Visitor for Writer<'_> {
     fn manifest(&mut self, manifest: &Manifest) -> Result<(), ArchiveError> {
         self.content.progress.begin(manifest.files.bytes);
-        Ok(())
+        self.room.check(manifest.files.bytes, manifest.files.count)
     }
 
     fn member(&mut self, member: &Member, data: &mut dyn Read) -> Result<Flow, ArchiveError> {
@@ -108,7 +146,8 @@ impl Visitor for Writer<'_> {
         // An error of the disk is no error of the stream, but as passing.
         match member.kind {
             MemberKind::Folder if !path.is_empty() => {
-                self.enter(path)?;
+                self.room.made()?;
+                self.enter(path).map_err(room::disk_error)?;
             }
             MemberKind::File => self.file(path, member.mtime, data)?,
             _ => {}
@@ -142,14 +181,15 @@ impl Writer<'_> {
             None => (&b""[..], path),
         };
         let own = self.own;
-        let dir = self.enter(folder)?;
+        self.room.made()?;
+        let dir = self.enter(folder).map_err(room::disk_error)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file =
             rustix::fs::openat(dir, OsStr::from_bytes(name), flags, Mode::from_raw_mode(0o600))
                 .map_err(|errno| match errno {
                     Errno::EXIST => ArchiveError::Damaged("a file is there twice".to_owned()),
-                    errno => io::Error::from(errno).into(),
+                    errno => room::disk_error(errno.into()),
                 })?;
         let mut file = File::from(file);
         loop {
@@ -157,7 +197,9 @@ impl Writer<'_> {
             if count == 0 {
                 break;
             }
-            file.write_all(self.piece.get(..count).unwrap_or_default())?;
+            file.write_all(self.piece.get(..count).unwrap_or_default())
+                .map_err(room::disk_error)?;
+            self.room.wrote(count as u64)?;
             self.content.progress.add(count as u64);
         }
         let fd = OwnedFd::from(file);
@@ -183,3 +225,6 @@ fn make_dir(parent: &OwnedFd, name: &[u8], own: UnixIds) -> io::Result<OwnedFd> 
     }
     Ok(dir)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod left;
 mod log;
 mod login;
 mod package;
+mod room;
 mod site;
 mod slot;
 mod trash;
