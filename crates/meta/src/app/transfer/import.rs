@@ -25,6 +25,7 @@ use crate::app::scope::Scope;
 use crate::app::tenant;
 use crate::app::tenant::create;
 use crate::app::transfer::IMPORT;
+use crate::app::transfer::document::spec_of;
 use crate::app::transfer::look::Looked;
 use crate::app::transfer::spool::IMPORTS_MAX;
 use crate::change::Change;
@@ -237,13 +238,18 @@ pub(crate) async fn complete(
     let Some(_turn) = plane.spool.turn(import.id) else {
         return Err(ApiError::new(&codes::INVALID_STATE, "somebody uploads to it right now"));
     };
-    let looked = look(plane, import.id).await?;
+    let mut looked = look(plane, import.id).await?;
     if body.sha256.as_ref().is_some_and(|told| !told.eq_ignore_ascii_case(&looked.sha256)) {
         return Err(refused(
             "/sha256",
             format!("what arrived has the SHA-256 {}: upload it again", looked.sha256),
         ));
     }
+    let spec = import.spec.clone().unwrap_or_else(|| {
+        let (spec, found) = spec_of(looked.document.as_deref());
+        found.into_iter().for_each(|finding| looked.report.add(finding));
+        spec
+    });
     import.wordpress_version.clone_from(&looked.report.wordpress_version);
     let report = serde_json::to_value(&looked.report).ok();
     let known = std::mem::replace(&mut import.report, report);
@@ -263,10 +269,6 @@ pub(crate) async fn complete(
     if !looked.report.is_fine() {
         return Err(not_fine(&looked.report));
     }
-    let spec = match import.spec.clone() {
-        Some(spec) => spec,
-        None => spec_of(looked.document.as_deref()),
-    };
     let (name, account, checked) = checked(scope, &import.name, Some(import.account), spec)?;
     let mut change = Change::begin(plane).await?;
     let (made, operation) =
@@ -308,22 +310,4 @@ fn not_fine(report: &Report) -> ApiError {
         .take(ERRORS_MAX)
         .map(|finding| FieldError::new("/archive", finding.message.clone()));
     ApiError::fields(errors.collect())
-}
-
-/// What the archive's document asks for, as far as it can be had by another site.
-fn spec_of(document: Option<&[u8]>) -> TenantSpec {
-    #[derive(serde::Deserialize)]
-    struct Document {
-        spec: TenantSpec,
-    }
-    let text = document.map(String::from_utf8_lossy).unwrap_or_default();
-    let mut spec =
-        serde_yaml_ng::from_str::<Document>(&text).map(|found| found.spec).unwrap_or_default();
-    spec.domains.clear();
-    // Packages are in the archive itself; what is declared would be fetched again.
-    spec.plugins.clear();
-    spec.themes.clear();
-    // The core follows from the archive, and can be changed afterwards.
-    spec.wordpress.version = None;
-    if spec.check("/spec").is_empty() { spec } else { TenantSpec::default() }
 }

@@ -17,11 +17,13 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::Instant;
 
 use aipress_archive::ArchiveError;
 use aipress_archive::Limits;
 use aipress_archive::Report;
 use aipress_archive::inspect;
+use aipress_archive::read::over;
 use sha2::Digest;
 use sha2::Sha256;
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +37,9 @@ const LOOKS: usize = 2;
 const EARLY: usize = 2;
 /// An upload that pauses for longer gives its early look up: others want it.
 const PAUSE: Duration = Duration::from_secs(30);
+/// Work on one archive, without what it waits for its upload: 64 GiB in it are 36 MB/s. Whoever makes one
+/// that takes longer would keep others from their turns.
+const WORK_MAX: Duration = Duration::from_secs(30 * 60);
 /// What is read at once, in bytes.
 const PIECE: usize = 1 << 20;
 
@@ -172,7 +177,12 @@ fn behind(path: &Path, arrived: Arc<Arrived>) -> Outcome {
 }
 
 fn look(input: impl Read) -> Outcome {
-    let mut input = Hashing { inner: input, hash: Sha256::new() };
+    look_within(input, WORK_MAX)
+}
+
+fn look_within(input: impl Read, work_max: Duration) -> Outcome {
+    let timed = Timed { inner: input, since: Instant::now(), worked: Duration::ZERO, work_max };
+    let mut input = Hashing { inner: timed, hash: Sha256::new() };
     let (_, document, report) = inspect::archive(&mut input, &Limits::default())?;
     io::copy(&mut input, &mut io::sink())?;
     Ok(Looked { sha256: hex::encode(input.hash.finalize()), document, report })
@@ -202,6 +212,31 @@ impl Read for Follower {
         let count = self.file.read(buffer.get_mut(..wanted).unwrap_or_default())?;
         self.at += count as u64;
         Ok(count)
+    }
+}
+
+/// Counts the time between its reads: of each piece, an archive's reader makes 1 GiB at most, or
+/// 200 times as much.
+struct Timed<R> {
+    inner: R,
+    since: Instant,
+    worked: Duration,
+    work_max: Duration,
+}
+
+impl<R: Read> Read for Timed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.worked += self.since.elapsed();
+        if self.worked > self.work_max {
+            return Err(over(format!(
+                "the archive could not be looked through in {} minutes of work: leave large files \
+                 out, or try again when the platform has less to do",
+                self.work_max.as_secs() / 60
+            )));
+        }
+        let count = self.inner.read(buffer);
+        self.since = Instant::now();
+        count
     }
 }
 
@@ -262,6 +297,13 @@ mod tests {
         let other = looked(b"no archive at all", 5).await;
         assert!(matches!(other, Err(ArchiveError::Damaged(_))), "{:?}", other.err());
         assert!(looked(b"", 1).await.is_err());
+    }
+
+    #[test]
+    fn a_look_that_takes_too_long_is_given_up() {
+        let error = look_within(archive().as_slice(), Duration::ZERO).unwrap_err();
+        assert!(matches!(error, ArchiveError::TooLarge(_)), "not done again: {error:?}");
+        assert!(error.to_string().contains("minutes of work"), "{error}");
     }
 
     #[tokio::test]

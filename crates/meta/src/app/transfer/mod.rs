@@ -1,6 +1,7 @@
 //! Archives of sites: exported, imported, cloned. What the three share.
 
 pub(crate) mod clone;
+mod document;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod look;
