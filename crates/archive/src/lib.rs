@@ -11,7 +11,9 @@
 //! Everything streams: memory is bounded by the size of a frame and of a statement.
 
 pub mod address;
+pub mod document;
 pub mod error;
+pub mod follow;
 mod frames;
 pub mod inspect;
 pub mod manifest;

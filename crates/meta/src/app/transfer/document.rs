@@ -3,23 +3,8 @@
 
 use aipress_archive::Finding;
 use aipress_archive::Level;
-use aipress_types::SecuritySpec;
+use aipress_archive::document;
 use aipress_types::TenantSpec;
-use aipress_types::Tier;
-use serde_json::Value;
-
-/// Failed sign-ins that pass by default.
-const ATTEMPTS: u32 = 5;
-
-/// Words of a document by which a measure that every site has does not hold.
-const WEAKER: &[(&str, &str)] = &[
-    ("xmlrpc", "full"),
-    ("userEnumeration", "true"),
-    ("fileEditing", "true"),
-    ("unfilteredHtml", "editors"),
-    ("headers", "false"),
-    ("applicationPasswords", "always"),
-];
 
 /// What the document asks for, as far as it can be had by another site.
 pub(super) fn spec_of(document: Option<&[u8]>) -> (TenantSpec, Vec<Finding>) {
@@ -43,83 +28,15 @@ pub(super) fn spec_of(document: Option<&[u8]>) -> (TenantSpec, Vec<Finding>) {
         );
         return (TenantSpec::default(), vec![Finding::new(Level::Warning, "document", why)]);
     }
-    let findings = findings(&spec);
+    let findings = document::findings(&serde_json::to_value(&spec).unwrap_or_default());
     (spec, findings)
-}
-
-fn findings(spec: &TenantSpec) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let weaker = weaker(&spec.security);
-    if !weaker.is_empty() {
-        found.push(Finding::new(
-            Level::Warning,
-            "document_security",
-            format!(
-                "its document makes the site weaker than others are: {}; `tenant update` changes it",
-                weaker.join(", ")
-            ),
-        ));
-    }
-    let taken = taken(spec);
-    if !taken.is_empty() {
-        found.push(Finding::new(
-            Level::Note,
-            "document",
-            format!("taken from its document: {}", taken.join("; ")),
-        ));
-    }
-    found
-}
-
-/// Measures that hold for every site, and not for this one.
-fn weaker(security: &SecuritySpec) -> Vec<String> {
-    let asked = serde_json::to_value(security).unwrap_or_default();
-    let mut weaker: Vec<String> = WEAKER
-        .iter()
-        .filter(|(key, word)| asked.get(key).is_some_and(|value| said(value) == *word))
-        .map(|(key, word)| format!("security.{key} {word}"))
-        .collect();
-    if let Some(attempts) = security.login_attempts.filter(|count| *count == 0 || *count > ATTEMPTS)
-    {
-        weaker.push(format!("security.loginAttempts {attempts}"));
-    }
-    weaker
-}
-
-/// A word of a document as its author wrote it.
-fn said(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// What is otherwise than in a site that asks for nothing. Values of variables may be secrets,
-/// whatever they ought to be: their names are told.
-fn taken(spec: &TenantSpec) -> Vec<String> {
-    let mut taken = Vec::new();
-    if spec.tier != Tier::default() {
-        taken.push(format!("tier {}", spec.tier.as_str()));
-    }
-    if !spec.env.is_empty() {
-        let names: Vec<&str> = spec.env.keys().map(String::as_str).collect();
-        taken.push(format!("env {}", names.join(", ")));
-    }
-    if let Ok(Value::Object(all)) = serde_json::to_value(spec) {
-        let told = ["tier", "env", "security", "wordpress"];
-        let mut rest: Vec<String> = all
-            .into_iter()
-            .filter(|(key, _)| !told.contains(&&**key))
-            .map(|(key, value)| match value {
-                Value::String(text) => format!("{key} {text}"),
-                _ => key,
-            })
-            .collect();
-        rest.sort();
-        taken.append(&mut rest);
-    }
-    taken
 }
 
 #[cfg(test)]
 mod tests {
+    use aipress_archive::document::WEAKER;
+    use aipress_types::Tier;
+
     use super::*;
 
     #[test]

@@ -12,20 +12,19 @@ use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
-use std::time::Instant;
 
 use aipress_archive::ArchiveError;
 use aipress_archive::Limits;
 use aipress_archive::Report;
+use aipress_archive::follow::Arrived;
+use aipress_archive::follow::Follower;
+use aipress_archive::follow::Hashing;
+use aipress_archive::follow::Timed;
 use aipress_archive::inspect;
-use aipress_archive::read::over;
-use sha2::Digest;
-use sha2::Sha256;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
@@ -52,33 +51,6 @@ pub(crate) struct Looked {
 }
 
 type Outcome = Result<Looked, ArchiveError>;
-
-/// How much of an upload is there, for the one who reads behind it.
-#[derive(Debug, Default)]
-struct Arrived {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    bytes: u64,
-    /// No more will come.
-    ended: bool,
-}
-
-impl Arrived {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, bytes: u64, ended: bool) {
-        let mut state = self.lock();
-        state.bytes = state.bytes.max(bytes);
-        state.ended |= ended;
-        self.changed.notify_all();
-    }
-}
 
 #[derive(Debug)]
 struct Early {
@@ -173,7 +145,7 @@ impl Looks {
 /// Looks at an upload while it arrives.
 fn behind(path: &Path, arrived: Arc<Arrived>) -> Outcome {
     let file = File::open(path)?;
-    look(BufReader::with_capacity(PIECE, Follower { file, at: 0, arrived }))
+    look(BufReader::with_capacity(PIECE, Follower::new(file, PAUSE, arrived)))
 }
 
 fn look(input: impl Read) -> Outcome {
@@ -181,76 +153,10 @@ fn look(input: impl Read) -> Outcome {
 }
 
 fn look_within(input: impl Read, work_max: Duration) -> Outcome {
-    let timed = Timed { inner: input, since: Instant::now(), worked: Duration::ZERO, work_max };
-    let mut input = Hashing { inner: timed, hash: Sha256::new() };
+    let mut input = Hashing::new(Timed::new(input, work_max));
     let (_, document, report) = inspect::archive(&mut input, &Limits::default())?;
     io::copy(&mut input, &mut io::sink())?;
-    Ok(Looked { sha256: hex::encode(input.hash.finalize()), document, report })
-}
-
-/// A file that grows, read up to where it is, and to its end once that is known.
-struct Follower {
-    file: File,
-    at: u64,
-    arrived: Arc<Arrived>,
-}
-
-impl Read for Follower {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut state = self.arrived.lock();
-        while state.bytes <= self.at && !state.ended {
-            let waited = self.arrived.changed.wait_timeout(state, PAUSE);
-            let (next, pause) = waited.unwrap_or_else(PoisonError::into_inner);
-            if pause.timed_out() {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the upload pauses"));
-            }
-            state = next;
-        }
-        let there = usize::try_from(state.bytes.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        drop(state);
-        let wanted = there.min(buffer.len());
-        let count = self.file.read(buffer.get_mut(..wanted).unwrap_or_default())?;
-        self.at += count as u64;
-        Ok(count)
-    }
-}
-
-/// Counts the time between its reads: of each piece, an archive's reader makes 1 GiB at most, or
-/// 200 times as much.
-struct Timed<R> {
-    inner: R,
-    since: Instant,
-    worked: Duration,
-    work_max: Duration,
-}
-
-impl<R: Read> Read for Timed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.worked += self.since.elapsed();
-        if self.worked > self.work_max {
-            return Err(over(format!(
-                "the archive could not be looked through in {} minutes of work: leave large files \
-                 out, or try again when the platform has less to do",
-                self.work_max.as_secs() / 60
-            )));
-        }
-        let count = self.inner.read(buffer);
-        self.since = Instant::now();
-        count
-    }
-}
-
-struct Hashing<R> {
-    inner: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..count).unwrap_or_default());
-        Ok(count)
-    }
+    Ok(Looked { sha256: input.sha256(), document, report })
 }
 
 #[cfg(test)]
