@@ -60,6 +60,8 @@ pub(crate) struct Plane {
     pub(crate) meta: Meta,
     /// Archives of sites in the spool.
     pub(crate) exports: Exports,
+    /// Turns to make a site from an archive: fewer than there are workers, who have others to do.
+    pub(crate) makings: Semaphore,
     /// Tenants to be looked at.
     pub(crate) queue: Arc<WorkQueue<TenantUid>>,
     pub(crate) health: ArcSwap<Health>,

@@ -55,6 +55,8 @@ use crate::tenants::Tenants;
 
 /// Tenants that are worked on at once.
 const WORKERS: usize = 4;
+/// Of these, how many may make a site from an archive, which takes long.
+const MAKINGS: usize = 2;
 /// Readers of logs at once; more wait for a turn.
 const LOG_READERS: usize = 8;
 /// Between tries of a tenant that fails.
@@ -183,6 +185,7 @@ pub(crate) fn open(
         exports,
         log_reader: LogReader::new(logs),
         told: Mutex::new(told),
+        makings: Semaphore::new(MAKINGS),
         log_turns: Arc::new(Semaphore::new(LOG_READERS)),
         log_writer: log_writer.map_err(ShardError::Logs)?,
         config,

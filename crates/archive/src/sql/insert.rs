@@ -22,6 +22,7 @@ const KEPT: &[(&str, &str)] = &[("posts", "guid")];
 pub(super) fn run<'t>(
     judge: &Judge,
     text: &'t [u8],
+    verb: &Token<'_>,
     mut lexer: Lexer<'t>,
 ) -> Result<Verdict<'t>, String> {
     let mut ignore = false;
@@ -45,7 +46,7 @@ pub(super) fn run<'t>(
             _ => return Err("an INSERT that is not of VALUES".to_owned()),
         }
     }
-    let rows = text.get(lexer.position()..).unwrap_or_default();
+    let (head, rows) = text.split_at_checked(lexer.position()).unwrap_or((text, &[]));
     let changes = judge.rules.address.as_ref().is_some_and(|change| change.may_be_in(rows));
     let is_utf8 = std::str::from_utf8(text).is_ok();
     let Some(new) = judge.renamed(&name) else { return Ok(Verdict::Ignored) };
@@ -57,9 +58,13 @@ pub(super) fn run<'t>(
     }
     values.rows()?;
     let sql = match values.out {
-        None if new == name => Cow::Borrowed(text),
+        None if new == name && is_plain(head) => Cow::Borrowed(text),
         out => {
-            let mut sql = if ignore { b"INSERT IGNORE INTO" } else { &b"INSERT INTO"[..] }.to_vec();
+            let mut sql = match (verb.is("REPLACE"), ignore) {
+                (true, _) => b"REPLACE INTO".to_vec(),
+                (false, true) => b"INSERT IGNORE INTO".to_vec(),
+                (false, false) => b"INSERT INTO".to_vec(),
+            };
             table::quote(&mut sql, &new);
             if let Some(columns) = &columns {
                 sql.extend_from_slice(b" (");
@@ -77,6 +82,14 @@ pub(super) fn run<'t>(
         }
     };
     Ok(Verdict::Run(Run { table: new, sql, rows: true }))
+}
+
+/// Whether there is no comment in what stands before the rows: it says what servers make of it.
+fn is_plain(head: &[u8]) -> bool {
+    let fine = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || b" \n\r\t_$,()`".contains(byte) || *byte >= 0x80
+    };
+    head.iter().all(fine)
 }
 
 fn list(lexer: &mut Lexer<'_>) -> Result<Vec<String>, String> {

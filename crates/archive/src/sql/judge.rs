@@ -49,19 +49,31 @@ impl Judge {
         let mut lexer = Lexer::new(text);
         let Some(first) = lexer.next() else { return Ok(Verdict::Ignored) };
         if first.is("INSERT") || first.is("REPLACE") {
-            return insert::run(self, text, lexer);
+            return insert::run(self, text, &first, lexer);
         }
         if text.len() > DEFINITION_MAX {
             return Err("so large a statement that is no INSERT".to_owned());
         }
-        let tokens: Vec<Token<'_>> = Lexer::new(text).take(WORDS_MAX + 1).collect();
+        let mut lexer = Lexer::new(text);
+        let tokens: Vec<Token<'_>> = lexer.by_ref().take(WORDS_MAX + 1).collect();
         if tokens.len() > WORDS_MAX {
             return Err(format!("a statement of more than {WORDS_MAX} words that is no INSERT"));
         }
         let verdict = self.definition(&tokens)?;
-        let several = || tokens.iter().any(|t| matches!(t, Token::Mark(b';' | b'\\')));
-        if matches!(verdict, Verdict::Run(_)) && several() {
+        if !matches!(verdict, Verdict::Run(_)) {
+            return Ok(verdict);
+        }
+        let marks =
+            || tokens.iter().filter_map(|t| if let Token::Mark(b) = t { Some(*b) } else { None });
+        if marks().any(|mark| mark == b';' || mark == b'\\') {
             return Err("a client's command, or several statements in one,".to_owned());
+        }
+        // Servers take some of these for a blank, others for the end of a comment's beginning.
+        if marks().any(|mark| mark.is_ascii_control()) {
+            return Err("a control character outside of texts".to_owned());
+        }
+        if lexer.is_open() {
+            return Err("a text or comment that is not closed".to_owned());
         }
         Ok(verdict)
     }
@@ -197,15 +209,14 @@ impl Judge {
         let Some(new) = self.renamed(&name) else { return Ok(Verdict::Ignored) };
         let mut sql = b"ALTER TABLE".to_vec();
         table::quote(&mut sql, &new);
-        let mut after_references = false;
-        for token in tokens.get(3..).unwrap_or_default() {
-            match token.name().filter(|_| after_references) {
-                Some(name) => {
-                    table::quote(&mut sql, &self.renamed(&name).unwrap_or(name));
-                }
-                None => table::render(&mut sql, token, self.rules.foreign),
+        for (at, token) in tokens.iter().enumerate().skip(3) {
+            let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+            if before.is_some_and(|before| before.is("REFERENCES")) {
+                let name = table::referred(tokens, at)?;
+                table::quote(&mut sql, &self.renamed(&name).unwrap_or(name));
+            } else {
+                table::render(&mut sql, token, self.rules.foreign);
             }
-            after_references = token.is("REFERENCES");
         }
         Ok(Verdict::Run(Run { table: new, sql: utf8(sql)?.into(), rows: false }))
     }

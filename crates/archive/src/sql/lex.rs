@@ -1,10 +1,14 @@
 //! Words of a statement. Comments are skipped; what stands in a conditional comment counts when
-//! the server would run it, so that what is judged is what runs.
+//! servers run it. Which of them runs depends on the server: none ever reaches one, for what runs is
+//! written anew from these words.
 
 /// Version of the server that conditional comments are read for: MariaDB 10.11.
 const SERVER: u32 = 101_100;
 /// MariaDB ignores comments for these versions, which are MySQL's alone.
 const MYSQL_ONLY: std::ops::Range<u32> = 50_700..100_000;
+
+/// Operators that are more than their bytes, longest first.
+const OPERATORS: &[&[u8]] = &[b"<=>", b"<=", b">=", b"<>", b"!=", b"||", b"&&", b"<<", b">>"];
 
 /// One word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub(super) enum Token<'t> {
     Text(&'t [u8]),
     /// A number.
     Number(&'t [u8]),
+    /// An operator of several bytes.
+    Operator(&'t [u8]),
     /// Anything else of one byte.
     Mark(u8),
 }
@@ -42,16 +48,22 @@ pub(super) struct Lexer<'t> {
     text: &'t [u8],
     at: usize,
     inside: bool,
+    is_open: bool,
 }
 
 impl<'t> Lexer<'t> {
     pub(super) fn new(text: &'t [u8]) -> Self {
-        Self { text, at: 0, inside: false }
+        Self { text, at: 0, inside: false, is_open: false }
     }
 
     /// Where the next word is looked for.
     pub(super) fn position(&self) -> usize {
         self.at
+    }
+
+    /// Whether what was read ended within a text, a name or a comment.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open || self.inside
     }
 
     /// Skips blanks and comments.
@@ -96,19 +108,24 @@ impl<'t> Lexer<'t> {
                 return;
             }
         }
-        self.at += memchr::memmem::find(rest, b"*/").map_or(rest.len(), |at| at + 2);
+        let end = memchr::memmem::find(rest, b"*/");
+        self.is_open |= end.is_none();
+        self.at += end.map_or(rest.len(), |at| at + 2);
     }
 
     fn rest(&self) -> &'t [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn quoted(&self, quote: u8) -> usize {
+    fn quoted(&mut self, quote: u8) -> usize {
         let rest = self.rest();
         let mut at = 1;
         loop {
             match rest.get(at) {
-                None => return rest.len(),
+                None => {
+                    self.is_open = true;
+                    return rest.len();
+                }
                 Some(b'\\') if quote != b'`' => at += 2,
                 Some(byte) if *byte == quote => {
                     if rest.get(at + 1) != Some(&quote) {
@@ -144,6 +161,10 @@ impl<'t> Iterator for Lexer<'t> {
             }
             byte if word(&byte) => (rest.iter().take_while(|byte| word(byte)).count(), Token::Word),
             _ => {
+                if let Some(operator) = OPERATORS.iter().find(|sign| rest.starts_with(sign)) {
+                    self.at += operator.len();
+                    return Some(Token::Operator(operator));
+                }
                 self.at += 1;
                 return Some(Token::Mark(first));
             }

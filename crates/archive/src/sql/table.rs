@@ -59,10 +59,8 @@ pub(super) fn define(
             at += taken;
             continue;
         }
-        if let (Some(before), Some(name)) = (before, token.name())
-            && before.is("REFERENCES")
-        {
-            quote(&mut sql, &rename(&name));
+        if before.is_some_and(|before| before.is("REFERENCES")) {
+            quote(&mut sql, &rename(&referred(tokens, at)?));
         } else {
             render(&mut sql, token, foreign);
         }
@@ -72,6 +70,16 @@ pub(super) fn define(
         return Err("a parenthesis that is not closed".to_owned());
     }
     Ok(Definition { sql, columns })
+}
+
+/// The name of a table that is referred to; one of another database is none.
+pub(super) fn referred(tokens: &[Token<'_>], at: usize) -> Result<String, String> {
+    let name = tokens.get(at).and_then(Token::name);
+    match (name, tokens.get(at + 1)) {
+        (_, Some(Token::Mark(b'.'))) => Err("a reference to a named database".to_owned()),
+        (Some(name), _) => Ok(name),
+        (None, _) => Err("a reference without a table".to_owned()),
+    }
 }
 
 /// Options of tables that become the platform's; how many words were taken.
@@ -151,9 +159,10 @@ pub(super) fn quote(sql: &mut Vec<u8>, name: &str) {
     sql.push(b'`');
 }
 
-/// One word as it stands, with a blank before it.
+/// One word as it stands, with a blank before it: two signs that stood apart would begin a comment
+/// beside each other.
 pub(super) fn render(sql: &mut Vec<u8>, token: &Token<'_>, foreign: bool) {
-    if !matches!(token, Token::Mark(_)) || matches!(token, Token::Mark(b'(' | b'=')) {
+    if !matches!(token, Token::Mark(b',' | b')')) {
         sql.push(b' ');
     }
     match token {
@@ -169,7 +178,9 @@ pub(super) fn render(sql: &mut Vec<u8>, token: &Token<'_>, foreign: bool) {
                 sql.extend_from_slice(word);
             }
         }
-        Token::Name(_, raw) | Token::Text(raw) | Token::Number(raw) => sql.extend_from_slice(raw),
+        Token::Name(_, raw) | Token::Text(raw) | Token::Number(raw) | Token::Operator(raw) => {
+            sql.extend_from_slice(raw)
+        }
         Token::Mark(mark) => sql.push(*mark),
     }
 }

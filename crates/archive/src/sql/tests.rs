@@ -151,6 +151,14 @@ fn what_is_not_on_the_list_is_refused_with_its_line() {
         "CREATE TABLE t (a int) ENGINE=FEDERATED CONNECTION='x'",
         "CREATE TABLE t (a int) DATA DIRECTORY='/tmp'",
         "CREATE TABLE mysql.t (a int)",
+        "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES other.t (a))",
+        "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES other /**/ . `t` (a))",
+        "CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES 1other.t (a))",
+        "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES other.t (a)",
+        "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES 1other.t (a)",
+        "CREATE TABLE t (a int default (1 --\u{1}'\n+ 2)); DO SLEEP(1); -- ')",
+        "CREATE TABLE t (a int default (1 \u{7f} 2))",
+        "CREATE TABLE t (a int) /*!40101 COMMENT='*/; DO SLEEP(1) ; -- '",
         "CREATE USER x",
         "ALTER TABLE t RENAME u",
         "ALTER TABLE t DROP COLUMN a",
@@ -297,4 +305,49 @@ fn tables_and_columns_are_bounded() {
     let wide: String =
         (0..49).map(|number| format!("CREATE TABLE t{number} ({});", columns(4_096))).collect();
     assert!(refused(&wide).contains("a column beyond the 200000"));
+}
+
+/// Whatever of a comment one server runs and another does not: it is not there any more.
+#[test]
+fn what_runs_is_what_was_judged() {
+    for version in ["", "050000", "101110", "101119", "110400", "999999"] {
+        for mark in ["/*!", "/*M!"] {
+            let comment = format!("{mark}{version} SELECT SLEEP(9) UNION */");
+            for sql in [
+                format!("INSERT INTO t {comment} VALUES (1)"),
+                format!("REPLACE {comment} INTO t VALUES (1)"),
+                format!("{comment} INSERT INTO t (a {comment}) VALUES (1)"),
+                format!("INSERT INTO t VALUES (1 {comment})"),
+                format!("CREATE TABLE t (a int) {comment}"),
+                format!("CREATE TABLE t (a int {comment})"),
+                format!("ALTER TABLE t ADD KEY (a) {comment}"),
+            ] {
+                if let Ok(ran) = judged(&sql, Rules::default()) {
+                    let ran = ran.concat();
+                    assert!(!ran.contains("/*") && !ran.contains("SLEEP"), "{sql}: {ran}");
+                }
+            }
+        }
+    }
+    let ran = judged(
+        "INSERT INTO t /*M!101119 SELECT SLEEP(9) UNION */ VALUES (1);\
+         -- x\nREPLACE INTO t VALUES (2);",
+        Rules::default(),
+    );
+    assert_eq!(ran.unwrap(), ["INSERT INTO `t` VALUES (1)", "REPLACE INTO `t` VALUES (2)"]);
+}
+
+/// Signs that stood apart stay apart, and operators stay whole.
+#[test]
+fn signs_make_no_comments() {
+    let smuggled =
+        "CREATE TABLE t (a int default (1 - - '\n+ 2)); CREATE VIEW v AS SELECT 1; -- '))";
+    let ran = judged(smuggled, Rules::default()).unwrap();
+    assert!(ran[0].contains("( 1 - - '\n+ 2)); CREATE"), "{}", ran[0]);
+    let ran = judged("CREATE TABLE t (a int default (1 / * '*/ 2'))", Rules::default()).unwrap();
+    assert!(!ran[0].contains("/*"), "{}", ran[0]);
+    let ran =
+        judged("CREATE TABLE t (a int CHECK (a <= 5 AND a<>3 || a >> 1 <=> 2))", Rules::default());
+    let whole = "CREATE TABLE `t` ( a int CHECK ( a <= 5 AND a <> 3 || a >> 1 <=> 2))";
+    assert_eq!(ran.unwrap(), [whole]);
 }

@@ -4,6 +4,10 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use aipress_archive::AddressChange;
 use aipress_archive::ArchiveError;
@@ -20,6 +24,7 @@ use aipress_archive::sql::Rules;
 use aipress_archive::sql::Splitter;
 use aipress_archive::sql::Verdict;
 use aipress_kit::faults;
+use futures_util::future::try_join_all;
 use sqlx::AssertSqlSafe;
 use sqlx::ConnectOptions;
 use sqlx::MySqlConnection;
@@ -58,11 +63,21 @@ const WAITING: usize = 4;
 /// A session commits after so many bytes of statements: often enough that the binary log need not
 /// be gathered in a file of its own first, seldom enough that syncs don't count.
 const COMMIT: usize = 4 * 1024 * 1024;
+/// Longest that a statement may run, in seconds: as any of a site's.
+const STATEMENT_S: u64 = 120;
+/// All statements of a load may run so long, and as much longer for each MiB of them: a slow disk
+/// that others are busy with takes 5 MiB in a second.
+const RUN_BASE: Duration = Duration::from_secs(600);
+const RUN_MIB: Duration = Duration::from_secs(2);
+/// A load in all, with its archive on its way.
+const LOAD_LIMIT: Duration = Duration::from_secs(6 * 3600);
 /// The platform's prefix of tables.
 const PREFIX: &str = "wp_";
 const WHAT: &str = "load the database";
 /// Errors of the server that pass by themselves: lock wait, deadlock, disk full, going down.
 const PASSING: &[u16] = &[1021, 1053, 1114, 1180, 1205, 1213];
+/// Errors of the server for what was ended: somebody ended it, or its time was over.
+const ENDED: &[u16] = &[1317, 1969];
 
 /// Makes the database from the archive, or repairs the user of one that is complete.
 pub(super) async fn ensure(
@@ -80,7 +95,9 @@ pub(super) async fn ensure(
         return Ok(kept);
     }
     faults::point("shard.load.before");
-    let source = load(driver, database, content).await?;
+    let source = tokio::time::timeout(LOAD_LIMIT, load(driver, database, content))
+        .await
+        .map_err(|_| too_long(&format!("{} hours", LOAD_LIMIT.as_secs() / 3600)))??;
     faults::point("shard.load.after");
     driver
         .within(WHAT, CALL_LIMIT, async move |mut session| {
@@ -155,12 +172,38 @@ struct Work {
     table: String,
     sql: String,
     line: u64,
+    is_rows: bool,
     /// How many of [`WAITING`] it holds, until it was run.
     place: OwnedSemaphorePermit,
 }
 
 /// The sessions' common queue.
 type Queue = Mutex<mpsc::Receiver<Work>>;
+
+/// What a load has run so far.
+#[derive(Default)]
+struct Spent {
+    bytes: AtomicU64,
+    millis: AtomicU64,
+}
+
+impl Spent {
+    /// Adds a statement; refuses one beyond what so many bytes may take.
+    fn add(&self, bytes: usize, time: Duration) -> Result<(), DriverError> {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let bytes = self.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+        let millis = self.millis.fetch_add(millis, Ordering::Relaxed) + millis;
+        let mib = u32::try_from(bytes / 1024 / 1024).unwrap_or(u32::MAX);
+        if Duration::from_millis(millis) <= RUN_BASE + RUN_MIB.saturating_mul(mib) {
+            return Ok(());
+        }
+        Err(too_long(&format!("{} minutes for its first {mib} MiB", millis / 60_000)))
+    }
+}
+
+fn too_long(time: &str) -> DriverError {
+    DriverError::invalid(WHAT, format!("it takes too long: {time}"))
+}
 
 async fn load(
     driver: &MariaDb,
@@ -173,19 +216,20 @@ async fn load(
     let (content, reading_places) = (content.clone(), Arc::clone(&places));
     let reading =
         tokio::task::spawn_blocking(move || read_statements(&content, sender, reading_places));
-    let sessions = (0..SESSIONS).map(|_| async {
-        let ran = run(driver, database, &queue).await;
+    let spent = Spent::default();
+    let sessions = async {
+        let sessions = (0..SESSIONS).map(|_| run(driver, database, &queue, &spent));
+        // The first error is the cause, and ends the others.
+        let ran = try_join_all(sessions).await;
         if ran.is_err() {
             // The reader gets no place any more, and ends.
             places.close();
         }
         ran
-    });
-    let (read, loaded) = tokio::join!(reading, futures_util::future::join_all(sessions));
+    };
+    let (read, loaded) = tokio::join!(reading, sessions);
     // A session's error is the cause; the reader then only finds nobody to take its statements.
-    for result in loaded {
-        result?;
-    }
+    loaded?;
     let manifest = read.map_err(|error| DriverError::failed(WHAT, error))??;
     let statements = finishing(&manifest, &home);
     if !statements.is_empty() {
@@ -269,7 +313,9 @@ impl Reader<'_> {
         let take =
             |wanted| self.runtime.block_on(Arc::clone(&self.places).acquire_many_owned(wanted));
         let place = take(wanted).map_err(|_| gone())?;
-        self.sender.blocking_send(Work { table, sql, line, place }).map_err(|_| gone())?;
+        self.sender
+            .blocking_send(Work { table, sql, line, is_rows: rows, place })
+            .map_err(|_| gone())?;
         if !rows {
             drop(take(wanted).map_err(|_| gone())?);
         }
@@ -281,7 +327,12 @@ impl Reader<'_> {
 ///
 /// `unique_checks` stays on: without it InnoDB fills an empty table by a sort, which takes twice
 /// the time for rows of some kilobytes, and locks the whole table.
-async fn run(driver: &MariaDb, database: &SiteDatabase, queue: &Queue) -> Result<(), DriverError> {
+async fn run(
+    driver: &MariaDb,
+    database: &SiteDatabase,
+    queue: &Queue,
+    spent: &Spent,
+) -> Result<(), DriverError> {
     let mut session = connect(driver, database).await?;
     let mut open = 0;
     loop {
@@ -293,11 +344,18 @@ async fn run(driver: &MariaDb, database: &SiteDatabase, queue: &Queue) -> Result
             next = queue.lock().await.recv().await;
         }
         let Some(work) = next else { return Ok(()) };
-        open += work.sql.len();
-        sqlx::raw_sql(AssertSqlSafe(work.sql))
-            .execute(&mut session)
-            .await
-            .map_err(|error| refused(error, &work.table, work.line))?;
+        let (length, begun) = (work.sql.len(), Instant::now());
+        open += length;
+        let sql = AssertSqlSafe(work.sql);
+        // Rows were read to their last byte: they are one statement. Of a definition the server
+        // makes sure, for a prepared text is one; the larger ones of rows would only take longer.
+        let ran = if work.is_rows {
+            sqlx::raw_sql(sql).execute(&mut session).await
+        } else {
+            sqlx::query(sql).persistent(false).execute(&mut session).await
+        };
+        ran.map_err(|error| refused(error, &work.table, work.line))?;
+        spent.add(length, begun.elapsed())?;
         drop(work.place);
     }
 }
@@ -311,6 +369,12 @@ fn at_hand(queue: &Queue) -> Option<Work> {
 fn refused(error: sqlx::Error, table: &str, line: u64) -> DriverError {
     if let sqlx::Error::Database(told) = &error {
         let number = told.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|e| e.number());
+        if number.is_some_and(|number| ENDED.contains(&number)) {
+            let text = format!(
+                "line {line} of table {table}'s part was ended: a statement may run {STATEMENT_S} s"
+            );
+            return DriverError::invalid(WHAT, text);
+        }
         if number.is_some_and(|number| !PASSING.contains(&number)) {
             let message: String = told.message().chars().take(300).collect();
             return DriverError::invalid(
@@ -343,9 +407,11 @@ async fn connect(
         .map_err(|_| DriverError::Timeout { what: WHAT.to_owned(), after: CONNECT_LIMIT })?
         .map_err(|error| sql_error(WHAT, error))?;
     // Rows come as the dump has them: also dates of zero, ids of 0, keys in any order.
-    let setup = "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00', \
-                 foreign_key_checks=0, max_statement_time=0, autocommit=0";
-    execute(&mut session, WHAT, setup).await?;
+    let setup = format!(
+        "SET SESSION sql_mode='NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00', \
+         foreign_key_checks=0, max_statement_time={STATEMENT_S}, autocommit=0"
+    );
+    execute(&mut session, WHAT, &setup).await?;
     Ok(session)
 }
 

@@ -18,6 +18,8 @@ use aipress_drivers::layout::key_prefix;
 use aipress_drivers::layout::tenant_handle;
 use aipress_types::DesiredState;
 use aipress_types::TenantIntent;
+use aipress_types::TenantUid;
+use tokio::sync::SemaphorePermit;
 
 use crate::content::PulledArchive;
 use crate::core::ShardCore;
@@ -69,6 +71,7 @@ pub(super) async fn run(
     }
     let own_php = master::is_wanted(&entry.intent);
     let (database_from, files_from) = (content(plane, &entry), content(plane, &entry));
+    let _turn = take_turn(plane, database_from.as_ref())?;
     let php = async {
         if own_php {
             steps.run("php", master::start(plane, &entry, slot)).await?;
@@ -82,6 +85,7 @@ pub(super) async fn run(
     };
     let database = make_database(plane, &entry.intent, &core, database_from.as_ref());
     let database = watched(steps, "database", database_from.as_ref(), database);
+    let database = while_wanted(plane, uid, database_from.as_ref(), database);
     let (database, files, php) = tokio::join!(steps.run("database", database), files, php);
     database?;
     files?;
@@ -113,6 +117,21 @@ pub(super) async fn run(
         Some(refusal) => Err(refusal),
         None => Ok(()),
     }
+}
+
+/// A turn to make a site from an archive. Whoever gets none comes back: a worker that waited would
+/// be missed by all other sites.
+fn take_turn<'p>(
+    plane: &'p Plane,
+    content: Option<&Content>,
+) -> Result<Option<SemaphorePermit<'p>>, StepError> {
+    if content.is_none() {
+        return Ok(None);
+    }
+    plane.makings.try_acquire().map(Some).map_err(|_| StepError {
+        message: "other sites are being made from archives; this one waits for its turn".to_owned(),
+        retryable: true,
+    })
 }
 
 async fn take_slot(plane: &Plane, entry: &Entry) -> Result<Slot, StepError> {
@@ -313,6 +332,35 @@ async fn watched<T>(
         work.as_mut().poll(context)
     })
     .await
+}
+
+/// The same work, given up when the site is to be deleted: loading a database takes what its archive
+/// makes it take. What it left is removed by the run that was wished for meanwhile.
+async fn while_wanted<T>(
+    plane: &Plane,
+    uid: TenantUid,
+    content: Option<&Content>,
+    work: impl Future<Output = Result<T, StepError>>,
+) -> Result<T, StepError> {
+    if content.is_none() {
+        return work.await;
+    }
+    let unwanted = async {
+        loop {
+            tokio::time::sleep(TELL).await;
+            let desired = plane.tenants.fetch(uid).map(|tenant| tenant.entry.intent.desired);
+            if !matches!(desired, Some(DesiredState::Active | DesiredState::Suspended)) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = unwanted => Err(StepError {
+            message: "the site is to be deleted".to_owned(),
+            retryable: true,
+        }),
+    }
 }
 
 async fn suspend(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepError> {

@@ -2,6 +2,7 @@
 //! it ends the same.
 
 mod core_move;
+mod makings;
 mod own_php;
 
 use super::*;
