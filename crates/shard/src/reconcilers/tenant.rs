@@ -34,6 +34,12 @@ pub(crate) async fn reconcile(plane: Arc<Plane>, uid: TenantUid) -> Outcome {
     let entry = Arc::clone(&tenant.entry);
     let was_settled = tenant.converged();
     let had_failed = tenant.observed.phase == ObservedPhase::Failed;
+    // What an archive could not be made into takes as long the next time, for the same end. A new
+    // wish, or a new start, begins again.
+    let wants_site = matches!(desired, DesiredState::Active | DesiredState::Suspended);
+    if had_failed && wants_site && !entry.built && entry.intent.content.is_some() {
+        return Outcome::Done;
+    }
     let steps = Steps::begin(&plane, tenant, &names(&entry));
     let outcome = match desired {
         DesiredState::Active | DesiredState::Suspended => build::run(&plane, &steps, entry).await,

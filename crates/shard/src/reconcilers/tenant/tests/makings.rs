@@ -65,3 +65,24 @@ async fn one_that_is_to_be_deleted_is_not_loaded_to_its_end() {
     assert_eq!(settle(&plane, wanted.uid).await, Outcome::Done);
     assert!(plane.tenants.fetch(wanted.uid).unwrap().converged());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_archive_that_is_refused_is_not_loaded_again_until_it_is_asked_for() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    machine.world.add_fault(Fault::always("database.ensure_site_from", FaultKind::Refuse));
+    let wanted = import("bakery");
+    plane.tenants.accept(wanted.clone()).unwrap();
+    let loads = || machine.world.calls("database.ensure_site_from");
+    assert_eq!(settle(&plane, wanted.uid).await, Outcome::After(FAILED_AGAIN));
+    assert_eq!(loads(), 1);
+    assert_eq!(settle(&plane, wanted.uid).await, Outcome::Done);
+    assert_eq!(plane.tenants.fetch(wanted.uid).unwrap().observed.phase, ObservedPhase::Failed);
+    assert_eq!(loads(), 1);
+    plane.tenants.accept(ask(&wanted, 2, DesiredState::Active)).unwrap();
+    assert_eq!(settle(&plane, wanted.uid).await, Outcome::After(FAILED_AGAIN));
+    assert_eq!(loads(), 2);
+    plane.tenants.accept(ask(&wanted, 3, DesiredState::Deleted)).unwrap();
+    assert_eq!(settle(&plane, wanted.uid).await, Outcome::Done);
+    assert!(plane.tenants.fetch(wanted.uid).unwrap().converged());
+}
