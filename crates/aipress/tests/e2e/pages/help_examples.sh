@@ -6,7 +6,7 @@
 #   machine   it writes into folders of the machine
 # `help_examples.rs` compares both lists.
 
-operation= webhook= delivery= plan=
+operation= webhook= delivery= plan= mail=
 
 # What stands for an id in an example is replaced by one that there is.
 aipress() {
@@ -17,6 +17,7 @@ aipress() {
       0f8fad5b-d9cb-469f-a165-70867728950e) word=$webhook ;;
       DELIVERY) word=$delivery ;;
       3f2c6a1e) word=$plan ;;
+      019d1c2f3a4b5-k3Jx9Q) word=$mail ;;
     esac
     words+=("$word")
   done
@@ -177,11 +178,19 @@ aipress tenant create shop --wordpress 6.8 --admin-email me@example.org
 gone shop
 aipress tenant create shop --no-wait -o json | jq -r .id
 
-# --- wp and logs ---
+# --- wp, cron, mail and logs ---
 echo 'Bread since 1898' > motto.txt
 aipress tenant wp bakery -- plugin list
 aipress tenant wp bakery -- search-replace old.test new.test --dry-run
 aipress tenant wp bakery --stdin -- option update blogdescription < motto.txt
+aipress tenant cron bakery
+aipress tenant cron bakery -o json | jq '.wakes[0].count'
+aipress tenant wp bakery -- user create mailed mailed@example.org --send-email
+aipress tenant mail bakery
+aipress tenant mail bakery -o json | jq '.items[0].recipients'
+mail=$(aipress tenant mail bakery -o json | jq -r '.items[0].id')
+aipress tenant mail bakery 019d1c2f3a4b5-k3Jx9Q
+
 aipress tenant logs bakery
 aipress tenant logs bakery --level error --since 2h
 aipress tenant logs bakery --source access --contains /wp-login.php -o json
