@@ -54,7 +54,7 @@ impl Sandbox {
         drivers.files.ensure_site(uid, slot(1)).await.unwrap();
         let data = machine.paths.data();
         let (php_dir, core_dir) = (data.php().join("test"), data.core("7.1"));
-        let prepend = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../php/prepend.php");
+        let php_files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../php");
         for dir in [&php_dir, &core_dir] {
             std::fs::create_dir_all(dir).unwrap();
         }
@@ -63,7 +63,9 @@ impl Sandbox {
                 std::fs::set_permissions(dir, PermissionsExt::from_mode(0o755)).unwrap();
             }
         }
-        std::fs::copy(prepend, php_dir.join("prepend.php")).unwrap();
+        for file in ["prepend.php", "mail.php"] {
+            std::fs::copy(php_files.join(file), php_dir.join(file)).unwrap();
+        }
         std::fs::write(php_dir.join("agent.php"), code).unwrap();
         let config = SiteConfig {
             version: SITE_CONFIG_VERSION,
