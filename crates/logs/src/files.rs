@@ -5,11 +5,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use aipress_api::LogSource;
 use rustix::fs::AtFlags;
 use rustix::fs::Dir;
 use rustix::fs::FileType;
+use rustix::fs::FlockOperation;
 use rustix::fs::Gid;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
@@ -22,6 +24,11 @@ use uuid::Uuid;
 const SUFFIX: &str = ".jsonl";
 /// Digits of a segment's name: those of the largest number, so that names sort as numbers.
 const DIGITS: usize = 20;
+
+/// Tries to have a source for oneself, and the pause between two: somebody else appends a block.
+const TURNS: u32 = 2000;
+/// See [`TURNS`].
+const TURN: Duration = Duration::from_millis(5);
 
 const OPEN_DIR: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -54,18 +61,45 @@ pub(crate) fn make_source(tenant: &OwnedFd, source: LogSource) -> io::Result<Own
     match rustix::fs::mkdirat(tenant, source.as_str(), Mode::from_raw_mode(0o700)) {
         Ok(()) => {
             let dir = open_source(tenant, source)?.ok_or(io::ErrorKind::NotFound)?;
-            let owner = rustix::fs::fstat(tenant)?;
-            if owner.st_uid != rustix::process::geteuid().as_raw() {
-                // Root's own would be closed to who looks for old lines in all of them.
-                let (uid, gid) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
-                rustix::fs::fchown(&dir, Some(uid), Some(gid))?;
-            }
+            own_as(&dir, tenant)?;
             return Ok(dir);
         }
         Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno.into()),
     }
     open_source(tenant, source)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Gives `made` to whom the folder belongs: root's own would be closed to who else writes there, and
+/// to who looks for old lines in all of them.
+fn own_as(made: &OwnedFd, folder: &OwnedFd) -> io::Result<()> {
+    let (owner, found) = (rustix::fs::fstat(folder)?, rustix::fs::fstat(made)?);
+    if owner.st_uid != found.st_uid && rustix::process::geteuid().is_root() {
+        let (uid, gid) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
+        rustix::fs::fchown(made, Some(uid), Some(gid))?;
+    }
+    Ok(())
+}
+
+/// Has the source for this process until [`unlock`], or until it is gone.
+///
+/// # Errors
+/// `TimedOut` when another one has it for longer than 10 s.
+pub(crate) fn lock(dir: &OwnedFd) -> io::Result<()> {
+    for _ in 0..TURNS {
+        match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(TURN),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::TimedOut, "another process does not let go of the log"))
+}
+
+/// See [`lock`].
+pub(crate) fn unlock(dir: &OwnedFd) {
+    // It can only fail for a descriptor that is none; closing it unlocks, too.
+    let _ = rustix::fs::flock(dir, FlockOperation::Unlock);
 }
 
 fn open_dir(parent: &OwnedFd, name: &str) -> io::Result<Option<OwnedFd>> {
@@ -102,11 +136,13 @@ pub(crate) fn open_to_read(dir: &OwnedFd, segment: u64) -> io::Result<Option<Fil
     }
 }
 
-/// Opens a segment to append to; makes it when it is not there.
+/// Opens a segment to append to; makes it when it is not there. It is the folder's owner's.
 pub(crate) fn open_to_append(dir: &OwnedFd, segment: u64) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mode = Mode::from_raw_mode(0o600);
-    regular(rustix::fs::openat2(dir, name(segment), flags, mode, resolve())?)
+    let file = rustix::fs::openat2(dir, name(segment), flags, mode, resolve())?;
+    own_as(&file, dir)?;
+    regular(file)
 }
 
 fn regular(file: OwnedFd) -> io::Result<File> {

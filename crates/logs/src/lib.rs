@@ -2,8 +2,9 @@
 //! found again without loading a file whole.
 //!
 //! `logs/<uid>/<source>/<first id>.jsonl`: a folder for each tenant, which somebody else makes and
-//! removes, a folder for each source, and in it segments of JSON lines whose ids grow. One process
-//! writes a source; any may read it.
+//! removes, a folder for each source, and in it segments of JSON lines whose ids grow. Several processes
+//! may write a source (mail: the gateway what PHP says, the shard what became of it), one at a time;
+//! any may read it.
 //!
 //! Invariants: what one tenant writes costs only its own lines, in memory (a bounded queue for each
 //! tenant and source, emptied in turns) and on disk (a bound for each tenant and source, the oldest

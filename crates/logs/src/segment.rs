@@ -1,5 +1,6 @@
 //! The end of one source's log, to which lines are appended: the newest segment, and what makes room
-//! for the next.
+//! for the next. Who appends has the source for himself (`flock(2)` on its folder) and first looks at
+//! what another process wrote meanwhile.
 
 use std::fs::File;
 use std::io;
@@ -42,12 +43,12 @@ struct Segment {
 }
 
 impl Tail {
-    /// Goes on where the last writer ended; `None` when the tenant has no folder.
+    /// `None` when the tenant has no folder.
     pub(crate) fn open(root: &Path, key: Key, limits: &LogLimits) -> io::Result<Option<Self>> {
         let (tenant, source) = key;
         let Some(folder) = files::open_tenant(root, tenant)? else { return Ok(None) };
         let dir = files::make_source(&folder, source)?;
-        let mut tail = Self {
+        Ok(Some(Self {
             tenant,
             segment: None,
             last: 0,
@@ -55,11 +56,28 @@ impl Tail {
             segment_bytes: limits.segment_of(source),
             segment_micros: u64::try_from(limits.segment_age.as_micros()).unwrap_or(u64::MAX),
             dir,
+        }))
+    }
+
+    /// Goes on where the last writer ended, be it this one, another process or one that was killed.
+    fn catch_up(&mut self) -> io::Result<()> {
+        let Some(newest) = files::segments(&self.dir)?.last().copied() else {
+            self.segment = None;
+            return Ok(());
         };
-        if let Some(newest) = files::segments(&tail.dir)?.last().copied() {
-            tail.go_on(newest)?;
+        let size = files::look(&self.dir, newest)?.map(|(size, _)| size);
+        let known = self.segment.as_ref().map(|segment| (segment.first, segment.size));
+        if known.is_some() && known == size.map(|size| (newest, size)) {
+            return Ok(());
         }
-        Ok(Some(tail))
+        match self.go_on(newest) {
+            // Root's, of before segments were given to the folder's owner: the next one is ours.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                (self.segment, self.last) = (None, self.last.max(newest));
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Opens the newest segment; half a line that a killed writer left is cut off.
@@ -75,13 +93,27 @@ impl Tail {
             file.set_len(size)?;
         }
         let last = end[..whole].split(|byte| *byte == b'\n').rev().find_map(id_of);
-        self.last = last.map_or(newest, |id| id.micros);
+        self.last = self.last.max(last.map_or(newest, |id| id.micros));
         self.segment = Some(Segment { first: newest, file, size });
         Ok(())
     }
 
     /// Appends lines, each with when it was taken. Says how many could not be written.
     pub(crate) fn append(
+        &mut self,
+        lines: impl IntoIterator<Item = (u64, NewLine)>,
+        region: &str,
+    ) -> Result<(), (u64, io::Error)> {
+        let begun = files::lock(&self.dir).and_then(|()| self.catch_up());
+        let done = match begun {
+            Ok(()) => self.append_alone(lines, region),
+            Err(error) => Err((lines.into_iter().count() as u64, error)),
+        };
+        files::unlock(&self.dir);
+        done
+    }
+
+    fn append_alone(
         &mut self,
         lines: impl IntoIterator<Item = (u64, NewLine)>,
         region: &str,

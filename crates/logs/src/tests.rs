@@ -252,3 +252,61 @@ fn what_is_too_old_goes() {
     assert!(!old.exists());
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
 }
+
+#[test]
+fn two_processes_write_one_source_and_no_line_is_lost_or_out_of_order() {
+    // Small segments, so that each finds that the other has begun a new one.
+    let limits = LogLimits { segment_bytes: 16 * 1024, ..LogLimits::default() };
+    let log = Log::new(limits.clone());
+    let other = LogWriter::start(log.dir.path(), "local", limits).unwrap();
+    for number in 0..2000 {
+        log.php(A, Severity::Info, format!("gateway {number}"));
+        let line = NewLine::new(LogSource::Php, "shard", Severity::Info, format!("shard {number}"));
+        other.push(A, line);
+        if number % 50 == 0 {
+            log.flushed();
+        }
+        if number % 70 == 0 {
+            assert!(other.flush(PATIENCE));
+        }
+    }
+    log.flushed();
+    assert!(other.flush(PATIENCE));
+    let lines = log.all(A, &oldest_first(500));
+    for who in ["gateway", "shard"] {
+        let own: Vec<_> = lines.iter().filter(|line| line.message.starts_with(who)).collect();
+        let expected: Vec<_> = (0..2000).map(|number| format!("{who} {number}")).collect();
+        assert_eq!(
+            own.iter().map(|line| &line.message).collect::<Vec<_>>(),
+            expected.iter().collect::<Vec<_>>()
+        );
+    }
+    let ids: Vec<LineId> = lines.iter().map(|line| line.id.parse().unwrap()).collect();
+    assert!(ids.windows(2).all(|two| two[0] < two[1]), "ids grow");
+    let folder = log.dir.path().join(A.to_string()).join("php");
+    assert!(std::fs::read_dir(folder).unwrap().count() > 2, "it went over segments");
+}
+
+#[test]
+fn what_root_begins_is_the_folders_owners() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let log = Log::new(LogLimits::default());
+    let folder = log.dir.path().join(A.to_string());
+    std::os::unix::fs::chown(&folder, Some(230_990), Some(230_990)).unwrap();
+    // A segment of an older build, which left it to root.
+    let source = folder.join("php");
+    std::fs::create_dir(&source).unwrap();
+    std::os::unix::fs::chown(&source, Some(230_990), Some(230_990)).unwrap();
+    let begun = crate::id::now_micros();
+    std::fs::write(source.join(format!("{begun:020}.jsonl")), "").unwrap();
+    log.php(A, Severity::Info, "by root");
+    log.flushed();
+    let segments: Vec<_> = std::fs::read_dir(&source).unwrap().map(|it| it.unwrap()).collect();
+    assert_eq!(segments.len(), 1);
+    let owner = std::os::unix::fs::MetadataExt::uid(&segments[0].metadata().unwrap());
+    assert_eq!(owner, 230_990);
+    assert_eq!(log.messages(A, &oldest_first(10)), ["by root"]);
+}

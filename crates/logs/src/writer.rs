@@ -214,7 +214,10 @@ impl Thread {
             tail.append(gap.into_iter().chain(waiting.lines), &shared.region)
         {
             self.open.remove(&key);
-            self.complain(key, lost, &error);
+            // The folder of a tenant that was erased meanwhile: it is not logged.
+            if error.kind() != io::ErrorKind::NotFound {
+                self.complain(key, lost, &error);
+            }
         }
     }
 
