@@ -20,6 +20,8 @@ mod database;
 mod exec;
 #[path = "local/files.rs"]
 mod files;
+#[path = "local/given_up.rs"]
+mod given_up;
 #[path = "local/hostile_database.rs"]
 mod hostile_database;
 #[path = "local/machine.rs"]

@@ -120,6 +120,12 @@ pub(crate) fn sync_dir(path: &Path) -> Result<(), DriverError> {
         .map_err(|source| DriverError::io("sync folder", path, source))
 }
 
+/// Under which name [`write_at`] begins a file: one that is there was cut off, and the next write
+/// replaces it.
+pub(crate) fn beside(name: &str) -> String {
+    format!(".{name}.new")
+}
+
 /// Writes a file in `dir` in one step: under another name, synced, then renamed into place.
 pub(crate) fn write_at(
     dir: &OwnedFd,
@@ -128,21 +134,35 @@ pub(crate) fn write_at(
     ids: UnixIds,
     mode: u32,
 ) -> io::Result<()> {
-    let beside = format!(".{name}.new");
+    let beside = beside(name);
     // One left by a killed writer; a tenant's link of this name is removed, not followed.
     match rustix::fs::unlinkat(dir, &*beside, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(errno.into()),
     }
+    let written = write_beside(dir, &beside, contents, ids, mode)
+        .and_then(|()| Ok(rustix::fs::renameat(dir, &*beside, dir, name)?));
+    if written.is_err() {
+        let _ = rustix::fs::unlinkat(dir, &*beside, AtFlags::empty());
+    }
+    written?;
+    rustix::fs::fsync(dir)?;
+    Ok(())
+}
+
+fn write_beside(
+    dir: &OwnedFd,
+    beside: &str,
+    contents: &[u8],
+    ids: UnixIds,
+    mode: u32,
+) -> io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file =
-        File::from(rustix::fs::openat(dir, &*beside, flags, Mode::from_raw_mode(0o600))?);
+    let mut file = File::from(rustix::fs::openat(dir, beside, flags, Mode::from_raw_mode(0o600))?);
     file.write_all(contents)?;
     let fd = OwnedFd::from(file);
     own(&fd, ids, mode)?;
     rustix::fs::fsync(&fd)?;
-    rustix::fs::renameat(dir, &*beside, dir, name)?;
-    rustix::fs::fsync(dir)?;
     Ok(())
 }
 

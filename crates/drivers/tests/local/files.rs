@@ -129,6 +129,30 @@ async fn clearing_a_slot_follows_no_link_and_leaves_nothing() {
     assert_eq!(std::fs::read_dir(tmp.join("sessions")).unwrap().count(), 0);
 }
 
+/// Whoever was killed while he wrote, or met a full disk, left the beginning of a file.
+#[tokio::test]
+async fn what_was_begun_in_a_slot_is_explained_and_goes_with_its_tenant() {
+    let (machine, drivers) = folders();
+    sitting(&drivers, 1).await;
+    let dir = machine.paths.slot(slot(1));
+    for name in [".site.json.new", ".full.new", ".limits.json.new"] {
+        std::fs::write(dir.join(name), "{").unwrap();
+    }
+    symlink("../../sites/x", dir.join(".site.new")).unwrap();
+    std::fs::create_dir_all(dir.join(".tmp.new/sessions")).unwrap();
+    let unexplained = async || {
+        let mut all = drivers.files.inventory().await.unwrap();
+        all.retain(|object| matches!(object, FileObject::Unexplained(_)));
+        all
+    };
+    assert_eq!(unexplained().await, []);
+    std::fs::write(dir.join(".other.new"), "").unwrap();
+    assert_eq!(unexplained().await, [FileObject::Unexplained(dir.join(".other.new"))]);
+    drivers.files.clear_slot(slot(1)).await.unwrap();
+    let left: Vec<_> = std::fs::read_dir(&dir).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|name| name == "tmp" || name == ".other.new"), "{left:?}");
+}
+
 #[tokio::test]
 async fn erasing_follows_no_link_whatever_the_depth() {
     let (machine, drivers) = folders();

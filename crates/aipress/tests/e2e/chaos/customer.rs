@@ -34,6 +34,7 @@ enum Wish {
     Undelete,
     Erase,
     Rename,
+    Retier,
     Publish,
     Upload,
     /// Deletes it, and takes it back before that can be done.
@@ -86,6 +87,7 @@ impl Customer {
                 (30, Wish::Publish),
                 (20, Wish::Upload),
                 (10, Wish::Rename),
+                (6, Wish::Retier),
                 (10, Wish::Suspend),
                 (8, Wish::Delete),
                 (8, Wish::ChangeMind),
@@ -114,12 +116,17 @@ impl Customer {
             }
             Wish::Rename => {
                 let label = format!("Renamed {}", self.requests);
-                let body = json!({"displayName": label});
-                let answer = self.ask("PATCH", &format!("/v1/tenants/{uid}"), &body).await;
-                let site = &mut self.sites[at].0;
-                match answer {
-                    Answer::Accepted(_) => site.label = Some(label),
-                    Answer::Refused(why) => site.story.push(format!("renaming: {why}")),
+                let body = json!({"metadata": {"displayName": label}});
+                if self.changes(at, &body).await {
+                    self.sites[at].0.label = Some(label);
+                }
+            }
+            Wish::Retier => {
+                let tier = self.dice.one_of(&[(2, "bronze"), (2, "silver"), (1, "gold")]);
+                if self.changes(at, &json!({"spec": {"tier": tier}})).await {
+                    let site = &mut self.sites[at].0;
+                    site.tier = Some(tier);
+                    site.story.push(tier.to_owned());
                 }
             }
             Wish::Publish => self.publish(at).await,
@@ -135,7 +142,7 @@ impl Customer {
                 let story = vec!["creation".to_owned()];
                 let (posts, files) = (Vec::new(), Vec::new());
                 let life = Life::Active;
-                let site = Site { name, uid, life, label: None, posts, files, story };
+                let site = Site { name, uid, life, label: None, tier: None, posts, files, story };
                 self.sites.push((site, None));
             }
             // No shard is well right now.
@@ -143,6 +150,18 @@ impl Customer {
                 tokio::time::sleep(PAUSE * 4).await;
             }
             Answer::Refused(why) => panic!("{name} is refused: {why}"),
+        }
+    }
+
+    /// Whether a change of a site's document was accepted.
+    async fn changes(&mut self, at: usize, body: &Value) -> bool {
+        let site = format!("/v1/tenants/{}", self.sites[at].0.uid);
+        match self.ask("PATCH", &site, body).await {
+            Answer::Accepted(_) => true,
+            Answer::Refused(why) => {
+                self.sites[at].0.story.push(format!("{body} was refused: {why}"));
+                false
+            }
         }
     }
 

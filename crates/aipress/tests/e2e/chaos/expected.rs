@@ -21,6 +21,8 @@ pub(super) struct Site {
     pub(super) life: Life,
     /// Display name.
     pub(super) label: Option<String>,
+    /// Tier, once one was chosen.
+    pub(super) tier: Option<&'static str>,
     /// Address and title of posts.
     pub(super) posts: Vec<(String, String)>,
     /// Address and content of files.
@@ -65,9 +67,14 @@ impl Site {
             return Err(format!("the API says {state}"));
         }
         if let Some(label) = self.label.as_ref().filter(|_| self.life != Life::Erased)
-            && state["displayName"] != **label
+            && state["metadata"]["displayName"] != **label
         {
             return Err(format!("its display name should be {label}: {state}"));
+        }
+        if let Some(tier) = self.tier.filter(|_| self.life != Life::Erased)
+            && state["spec"]["tier"] != tier
+        {
+            return Err(format!("its tier should be {tier}: {state}"));
         }
         let page = get(platform, &self.name, "/", false).await?;
         if page.0 != status {

@@ -79,6 +79,7 @@ fn list_slot(disk: &Disk, slot: Slot, objects: &mut Vec<FileObject>) -> Result<(
                 let uid = slot::linked(disk, slot).ok().flatten();
                 objects.push(FileObject::SlotLink(slot, uid));
             }
+            begun if slot::is_begun(begun) => {}
             _ => objects.push(FileObject::Unexplained(path.join(name))),
         }
     }

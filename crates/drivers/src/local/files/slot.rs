@@ -17,12 +17,18 @@ use crate::files::SiteConfig;
 use crate::layout::ShardPaths;
 use crate::layout::Slot;
 use crate::local::beneath;
+use crate::local::beneath::beside;
 use crate::uids::UnixIds;
 
 /// Name of the file with identity and credentials.
 pub(super) const CONFIG: &str = "site.json";
 /// Name of the link to the site's folder.
 pub(super) const LINK: &str = "site";
+/// Under which names the link and the temporary folder are made.
+const NEW_LINK: &str = ".site.new";
+const NEW_TMP: &str = ".tmp.new";
+/// Files of the platform's that stand in the folder.
+pub(super) const FILES: [&str; 3] = [CONFIG, ShardPaths::SLOT_FULL, ShardPaths::SLOT_LIMITS];
 /// What names in the trash begin with that are slots' former temporary folders.
 pub(super) const OLD_TMP_PREFIX: &str = "tmp-";
 
@@ -38,10 +44,10 @@ pub(super) fn ensure(disk: &Disk, slot: Slot) -> Result<Ensured, DriverError> {
     beneath::own(&dir, group, 0o750).map_err(&fail)?;
     if beneath::stat_at(&dir, "tmp").map_err(&fail)?.is_none() {
         // Complete before it stands at its place: it cannot be seen without `sessions`.
-        tree::remove(&dir, ".tmp.new".as_ref()).map_err(&fail)?;
-        let (tmp, _) = beneath::make_dir_at(&dir, ".tmp.new", own, 0o700).map_err(&fail)?;
+        tree::remove(&dir, NEW_TMP.as_ref()).map_err(&fail)?;
+        let (tmp, _) = beneath::make_dir_at(&dir, NEW_TMP, own, 0o700).map_err(&fail)?;
         beneath::make_dir_at(&tmp, "sessions", own, 0o700).map_err(&fail)?;
-        rustix::fs::renameat(&dir, ".tmp.new", &dir, "tmp").map_err(|e| fail(e.into()))?;
+        rustix::fs::renameat(&dir, NEW_TMP, &dir, "tmp").map_err(|e| fail(e.into()))?;
         made = true;
     }
     Ok(if made { Ensured::Created } else { Ensured::Kept })
@@ -73,12 +79,12 @@ pub(super) fn link(disk: &Disk, slot: Slot, uid: TenantUid) -> Result<(), Driver
     let path = disk.paths.slot(slot);
     let fail = |errno: Errno| DriverError::io("link slot to site", &path, errno);
     let dir = beneath::open_dir(&path).map_err(at("link slot to site", &path))?;
-    match rustix::fs::unlinkat(&dir, ".site.new", AtFlags::empty()) {
+    match rustix::fs::unlinkat(&dir, NEW_LINK, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(errno) => return Err(fail(errno)),
     }
-    rustix::fs::symlinkat(format!("../../sites/{uid}"), &dir, ".site.new").map_err(fail)?;
-    rustix::fs::renameat(&dir, ".site.new", &dir, LINK).map_err(fail)?;
+    rustix::fs::symlinkat(format!("../../sites/{uid}"), &dir, NEW_LINK).map_err(fail)?;
+    rustix::fs::renameat(&dir, NEW_LINK, &dir, LINK).map_err(fail)?;
     rustix::fs::fsync(&dir).map_err(fail)
 }
 
@@ -101,6 +107,12 @@ pub(super) fn write_config(
     })
 }
 
+/// Whether this is something that was begun and stands at its place when it is whole: the next one
+/// replaces it.
+pub(super) fn is_begun(name: &str) -> bool {
+    name == NEW_LINK || name == NEW_TMP || FILES.iter().any(|file| name == beside(file))
+}
+
 /// Takes credentials, link and temporary files away, in this order.
 pub(super) fn clear(disk: &Disk, slot: Slot) -> Result<Ensured, DriverError> {
     let path = disk.paths.slot(slot);
@@ -108,13 +120,16 @@ pub(super) fn clear(disk: &Disk, slot: Slot) -> Result<Ensured, DriverError> {
     let mut changed = false;
     if path.exists() {
         let dir = beneath::open_dir(&path).map_err(&fail)?;
-        for name in [CONFIG, LINK, ShardPaths::SLOT_FULL, ShardPaths::SLOT_LIMITS] {
+        let begun = FILES.map(beside);
+        let begun = begun.iter().map(String::as_str).chain([NEW_LINK]);
+        for name in FILES.into_iter().chain([LINK]).chain(begun) {
             match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
                 Ok(()) => changed = true,
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(fail(errno.into())),
             }
         }
+        tree::remove(&dir, NEW_TMP.as_ref()).map_err(&fail)?;
         rustix::fs::fsync(&dir).map_err(|errno| fail(errno.into()))?;
         changed |= empty_tmp(disk, slot, &dir).map_err(&fail)?;
     }

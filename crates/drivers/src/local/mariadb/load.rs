@@ -40,7 +40,6 @@ use super::CONNECT_LIMIT;
 use super::MariaDb;
 use super::account;
 use super::execute;
-use super::lock;
 use super::names::identifier;
 use super::names::literal;
 use super::names::password_hash;
@@ -49,6 +48,7 @@ use super::room;
 use super::site;
 use super::sql_error;
 use super::template::CHARSET;
+use super::turn;
 use crate::Ensured;
 use crate::content::Content;
 use crate::content::archive_error;
@@ -114,7 +114,7 @@ async fn begin(
     core_version: &str,
 ) -> Result<Option<Ensured>, DriverError> {
     record::ensure_schema(session).await?;
-    lock(session, WHAT, &format!("site:{}", database.uid)).await?;
+    turn(session, WHAT, database.uid).await?;
     match record::site_state(session, database.uid).await? {
         Some(SiteState::Ready) => return site::keep(session, database, WHAT).await.map(Some),
         Some(SiteState::Aside) => {
@@ -160,7 +160,7 @@ async fn finish(
             ));
         }
     }
-    lock(session, WHAT, &format!("site:{}", database.uid)).await?;
+    turn(session, WHAT, database.uid).await?;
     if record::site_state(session, database.uid).await? != Some(SiteState::Making) {
         return Err(DriverError::conflict(WHAT, "somebody else changed it meanwhile"));
     }

@@ -168,6 +168,17 @@ async fn lock(session: &mut MySqlConnection, what: &str, name: &str) -> Result<(
     Err(DriverError::failed(what, "somebody else is at it; try again"))
 }
 
+/// Waits for what is still being done to a site: a control plane that was killed, or gave up, may have
+/// a statement waiting in the server (for a row, a table, room on the disk), and that one would undo
+/// later what is done now.
+async fn turn(
+    session: &mut MySqlConnection,
+    what: &str,
+    uid: TenantUid,
+) -> Result<(), DriverError> {
+    lock(session, what, &format!("site:{uid}")).await
+}
+
 /// Says what went wrong without quoting statements.
 fn sql_error(what: &str, error: sqlx::Error) -> DriverError {
     match error {
@@ -263,6 +274,7 @@ impl Database for MariaDb {
         accepted: &[Secret],
     ) -> Result<Ensured, DriverError> {
         self.within("set database passwords", CALL_LIMIT, async move |mut session| {
+            turn(&mut session, "set database passwords", uid).await?;
             account::set_passwords(&mut session, uid, accepted).await
         })
         .await
@@ -270,6 +282,7 @@ impl Database for MariaDb {
 
     async fn suspend(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.within("suspend database user", CALL_LIMIT, async move |mut session| {
+            turn(&mut session, "suspend database user", uid).await?;
             account::suspend(&mut session, uid).await
         })
         .await
@@ -277,6 +290,7 @@ impl Database for MariaDb {
 
     async fn resume(&self, uid: TenantUid) -> Result<Ensured, DriverError> {
         self.within("resume database user", CALL_LIMIT, async move |mut session| {
+            turn(&mut session, "resume database user", uid).await?;
             account::resume(&mut session, uid).await
         })
         .await

@@ -9,7 +9,6 @@ use sqlx::MySqlConnection;
 
 use super::account;
 use super::execute;
-use super::lock;
 use super::names::identifier;
 use super::names::literal;
 use super::names::password_hash;
@@ -22,6 +21,7 @@ use super::sql_error;
 use super::template;
 use super::template::CHARSET;
 use super::template::Template;
+use super::turn;
 use crate::Ensured;
 use crate::database::Personalization;
 use crate::database::SiteDatabase;
@@ -41,7 +41,7 @@ pub(crate) async fn ensure(
     // The usual case needs no lock: complete, and only looked at.
     let mut state = record::site_state(session, site.uid).await?;
     if state != Some(SiteState::Ready) {
-        lock(session, &what, &format!("site:{}", site.uid)).await?;
+        turn(session, &what, site.uid).await?;
         state = record::site_state(session, site.uid).await?;
     }
     match state {
@@ -195,6 +195,7 @@ pub(crate) async fn set_aside(
 ) -> Result<Ensured, DriverError> {
     let what = format!("set database {} aside", tenant_handle(uid));
     record::ensure_schema(session).await?;
+    turn(session, &what, uid).await?;
     match record::site_state(session, uid).await? {
         Some(SiteState::Ready) => {}
         Some(SiteState::Aside) => {
@@ -223,6 +224,7 @@ pub(crate) async fn bring_back(
 ) -> Result<Ensured, DriverError> {
     let what = format!("bring database {} back", site.name);
     record::ensure_schema(session).await?;
+    turn(session, &what, site.uid).await?;
     match record::site_state(session, site.uid).await? {
         Some(SiteState::Ready) => return keep(session, site, &what).await,
         Some(SiteState::Aside) => {}
@@ -245,7 +247,7 @@ pub(crate) async fn erase(
 ) -> Result<Ensured, DriverError> {
     let what = format!("erase database {}", tenant_handle(uid));
     record::ensure_schema(session).await?;
-    lock(session, &what, &format!("site:{uid}")).await?;
+    turn(session, &what, uid).await?;
     let state = record::site_state(session, uid).await?;
     if state.is_some() {
         execute(session, &what, &record::set_site_state(uid, SiteState::Erasing)).await?;
