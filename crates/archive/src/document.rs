@@ -14,6 +14,7 @@ pub const WEAKER: &[(&str, &str)] = &[
     ("unfilteredHtml", "editors"),
     ("headers", "false"),
     ("applicationPasswords", "always"),
+    ("phpInUploads", "true"),
 ];
 
 /// Failed sign-ins that pass by default.

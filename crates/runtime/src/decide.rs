@@ -100,8 +100,9 @@ const PRIVATE_ENDS: [&str; 20] = [
     "save", "sh", "sql", "sqlite", "swo", "swp", "tmp",
 ];
 
-/// Decides what a request for `path` gets, whatever its method.
-pub fn decide<'p>(path: &'p SitePath<'_>) -> Decision<'p> {
+/// Decides what a request for `path` gets, whatever its method. `runs_uploads`: of a site whose
+/// owner wants scripts of `uploads` to be run.
+pub fn decide<'p>(path: &'p SitePath<'_>, runs_uploads: bool) -> Decision<'p> {
     let whole = path.as_bytes();
     if path.has_encoded_slash() {
         // No file has a slash in its name; a permalink may (`/tag/ac%2Fdc/`).
@@ -122,7 +123,7 @@ pub fn decide<'p>(path: &'p SitePath<'_>) -> Decision<'p> {
         }
         b"wp-admin" => admin(path),
         b"wp-includes" => includes(path),
-        b"wp-content" => content(path),
+        b"wp-content" => content(path, runs_uploads),
         _ if segments.next().is_some() => Decision::Front { path_info: None },
         script if ROOT_SCRIPTS.contains(&script) && !path.is_directory() => {
             Decision::Script(Target { tree: Tree::Core, file: whole, or_core: false })
@@ -213,7 +214,7 @@ fn includes<'p>(path: &'p SitePath<'_>) -> Decision<'p> {
     }
 }
 
-fn content<'p>(path: &'p SitePath<'_>) -> Decision<'p> {
+fn content<'p>(path: &'p SitePath<'_>, runs_uploads: bool) -> Decision<'p> {
     let whole = path.as_bytes();
     let mut segments = path.segments().skip(1);
     let Some(folder) = segments.next() else { return Decision::Refuse };
@@ -232,9 +233,13 @@ fn content<'p>(path: &'p SitePath<'_>) -> Decision<'p> {
     let or_core = folder == b"themes";
     let target = Target { tree: Tree::Site, file: whole, or_core };
     if name.ends_with(b".php") {
-        let allowed = matches!(folder, b"plugins" | b"themes")
-            && segments.next().is_some_and(|inner| inner != name)
-            && !path.segments().any(|segment| NO_SCRIPTS.contains(&segment));
+        let allowed = match folder {
+            b"plugins" | b"themes" => segments.next().is_some_and(|inner| inner != name),
+            b"uploads" => runs_uploads,
+            _ => false,
+        };
+        let allowed =
+            allowed && !path.segments().skip(2).any(|segment| NO_SCRIPTS.contains(&segment));
         return if allowed { Decision::Script(target) } else { Decision::Refuse };
     }
     if is_public_name(name) { Decision::Static(target) } else { Decision::Refuse }

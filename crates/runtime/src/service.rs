@@ -156,7 +156,7 @@ impl Shared {
         };
         let site = &entry.site;
         let front = |path_info| Script { root: &site.core_dir, file: b"index.php", path_info };
-        let script = match decide(&path) {
+        let script = match decide(&path, site.runs_uploads) {
             Decision::Front { path_info } => front(path_info),
             Decision::Script(target) => match find_file(site, target).await {
                 Ok((root, _)) => Script { root, file: target.file, path_info: None },

@@ -52,6 +52,8 @@ pub struct Site {
     /// PHP settings that a script may not change (`PHP_ADMIN_VALUE`). They stick to a worker, so
     /// the slot's workers are recycled when they change.
     pub php_admin_values: Vec<(String, String)>,
+    /// Whether a script below `wp-content/uploads` is run ([`crate::decide`]).
+    pub runs_uploads: bool,
     /// Further parameters of every request, which the site's PHP finds in `$_SERVER`. No visitor can
     /// send any: what he sends arrives as `HTTP_…`.
     pub told: Vec<(&'static str, String)>,
@@ -77,6 +79,7 @@ impl Site {
             max_workers: 8,
             php_values: Vec::new(),
             php_admin_values: Vec::new(),
+            runs_uploads: false,
             told: Vec::new(),
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
         }

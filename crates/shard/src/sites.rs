@@ -50,5 +50,6 @@ pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
         min_workers: runtime.workers_min(tier),
         php_values: php_values.into_iter().map(|(_, told)| told).collect(),
         php_admin_values: php_admin_values.into_iter().map(|(_, told)| told).collect(),
+        php_in_uploads: intent.spec.security.php_in_uploads.unwrap_or(false),
     })
 }

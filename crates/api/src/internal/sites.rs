@@ -55,6 +55,9 @@ pub struct SiteEntry {
     /// PHP settings that it may not.
     #[serde(default)]
     pub php_admin_values: Vec<(String, String)>,
+    /// Whether PHP below `wp-content/uploads` is run.
+    #[serde(default)]
+    pub php_in_uploads: bool,
 }
 
 /// Answer of `GET /v1/sites?after=SEQ&waitMs=MS` of a shard's control plane: always the whole

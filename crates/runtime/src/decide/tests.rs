@@ -3,6 +3,10 @@
 use super::*;
 
 fn shown(raw: &str) -> String {
+    shown_of(raw, false)
+}
+
+fn shown_of(raw: &str, runs_uploads: bool) -> String {
     let path = SitePath::parse(raw).unwrap();
     let target = |target: Target<'_>| {
         format!(
@@ -12,7 +16,7 @@ fn shown(raw: &str) -> String {
             if target.or_core { "+Core" } else { "" }
         )
     };
-    match decide(&path) {
+    match decide(&path, runs_uploads) {
         Decision::Front { path_info: None } => "front".to_owned(),
         Decision::Front { path_info: Some(info) } => {
             format!("front {}", String::from_utf8_lossy(info))
@@ -158,5 +162,26 @@ fn a_tenants_files_that_nobody_gets() {
 fn names_that_only_look_private_are_sent() {
     for name in ["a.jpg", "photo.old.jpg", "x.inc.js", "changelog", "log", "wp-conf.css", "a.b.c"] {
         assert!(is_public_name(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn scripts_of_uploads_run_where_the_owner_wants_them_to() {
+    for (raw, wanted) in [
+        ("/wp-content/uploads/a.php", "php Site:wp-content/uploads/a.php"),
+        ("/wp-content/uploads/2026/11/a.php", "php Site:wp-content/uploads/2026/11/a.php"),
+        // What else holds for scripts still does.
+        ("/wp-content/uploads/cache/a.php", "refuse"),
+        ("/wp-content/uploads/.a/a.php", "refuse"),
+        ("/wp-content/uploads/a.phtml", "refuse"),
+        ("/wp-content/cache/a.php", "refuse"),
+        ("/wp-content/a.php", "refuse"),
+        ("/wp-content/plugins/a/uploads/a.php", "refuse"),
+        ("/wp-content/uploads/photo.jpg", "file Site:wp-content/uploads/photo.jpg"),
+    ] {
+        assert_eq!(shown_of(raw, true), wanted, "{raw}");
+        if raw.contains("/uploads/") && raw.ends_with(".php") {
+            assert_eq!(shown(raw), "refuse", "{raw}");
+        }
     }
 }

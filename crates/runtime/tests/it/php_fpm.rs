@@ -155,6 +155,18 @@ async fn scripts_of_core_and_plugins() {
 }
 
 #[tokio::test]
+async fn scripts_of_uploads_where_the_owner_wants_them() {
+    let (served, _fpm) = start(|site| site.runs_uploads = true).await;
+    served.write("site/wp-content/uploads/own.php", "<?php echo 'own';");
+    served.write("site/wp-content/uploads/own.jpg", "<?php echo 'own';");
+    assert_eq!(served.get("/wp-content/uploads/own.php").await.text(), "own");
+    for path in ["own.jpg", "own.jpg/x.php", "own.jpg%00.php"] {
+        let answer = served.get(&format!("/wp-content/uploads/{path}")).await;
+        assert_ne!(answer.text(), "own", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn bodies() {
     let (served, _fpm) = start(|_| {}).await;
     let body: Vec<u8> = (0..20_000_000_u32).map(|index| (index % 253) as u8).collect();

@@ -120,6 +120,7 @@ pub(crate) fn site(entry: &SiteEntry, ids: &ShardIds) -> Option<Site> {
         },
         php_values: entry.php_values.clone(),
         php_admin_values: entry.php_admin_values.clone(),
+        runs_uploads: entry.php_in_uploads,
         max_workers: usize::try_from(entry.max_workers).unwrap_or(1),
         ..Site::new(&uid, &entry.name, number)
     })

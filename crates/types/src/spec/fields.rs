@@ -157,6 +157,11 @@ pub const FIELDS: &[Field] = &[
         "`secure` is over TLS and from the machine itself; or `always`, `never`",
     ),
     works(
+        "/spec/security/phpInUploads",
+        "true",
+        "whether PHP below `wp-content/uploads` is run for visitors; false",
+    ),
+    works(
         "/spec/security/loginAttempts",
         "3",
         "failed sign-ins before an address has to wait; 0 is no limit, 5 the default",

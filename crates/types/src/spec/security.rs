@@ -29,6 +29,9 @@ pub struct SecuritySpec {
     /// Where application passwords work; `secure` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_passwords: Option<ApplicationPasswords>,
+    /// Whether PHP below `wp-content/uploads` is run when a visitor asks for it; false when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub php_in_uploads: Option<bool>,
     /// Sign-ins that may fail within 15 minutes from one address before it has to wait, 0 to 100;
     /// 0 is no limit; 5 when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,13 +100,14 @@ impl SecuritySpec {
 mod tests {
     use super::*;
 
-    /// `php/mu-plugins/aipress/security.php` knows these words.
+    /// `php/mu-plugins/aipress/security.php` knows these words, but for `phpInUploads`, which is the
+    /// gateway's.
     #[test]
     fn measures_have_the_words_that_php_reads() {
         let written = serde_json::json!({
             "xmlrpc": "limited", "userEnumeration": false, "fileEditing": true,
             "unfilteredHtml": "nobody", "headers": false, "applicationPasswords": "secure",
-            "loginAttempts": 3,
+            "phpInUploads": true, "loginAttempts": 3,
         });
         let read: SecuritySpec = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), written);

@@ -101,10 +101,12 @@ async fn php_settings_variables_and_limits_reach_the_gateway_and_replace_workers
     let site = || sites::table(&plane).into_iter().next().unwrap();
     assert_eq!((site().php_values, site().php_admin_values), (vec![], vec![]));
     assert_eq!((site().max_workers, site().min_workers), (4, 0));
+    assert!(!site().php_in_uploads);
 
     let mut asked = ask_tier(&base, 2, Tier::Silver);
     asked.spec.php.settings.insert("memory_limit".to_owned(), "128M".to_owned());
     asked.spec.php.settings.insert("display_errors".to_owned(), "on".to_owned());
+    asked.spec.security.php_in_uploads = Some(true);
     asked.spec.runtime.max_instances = Some(3);
     asked.spec.runtime.min_instances = Some(0);
     plane.tenants.accept(asked.clone()).unwrap();
@@ -120,6 +122,7 @@ async fn php_settings_variables_and_limits_reach_the_gateway_and_replace_workers
     assert!(has(&site().php_values, "max_input_vars", "5000"), "all are told");
     assert!(has(&site().php_admin_values, "display_errors", "On"));
     assert_eq!((site().max_workers, site().min_workers), (3, 0));
+    assert!(site().php_in_uploads);
 
     // Taken back: the defaults are told from then on, for a worker may still hold the others.
     plane.tenants.accept(ask(&base, 3, DesiredState::Active)).unwrap();
