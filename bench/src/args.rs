@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     List(Options),
     /// Events and operations for 1,000 followers at 100 changes a second
     Events(Options),
+    /// Neighbours of a site that takes all it can get
+    Noise(Options),
     /// Export and import of a site of 1 GB beside mariadb-dump, tar and zstd
     Transfer(Options),
     /// An HTML page with charts of the results

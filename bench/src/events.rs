@@ -52,7 +52,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Run> {
     let mut run = Run::begin("events", options, cores, scratch.path())?;
     // All of them are one user here.
     let settings = [("streams.perUser", "2048")];
-    let platform = Platform::start_with(options, cores, scratch.path(), &settings).await?;
+    let platform = Platform::start_with(options, cores, scratch.path(), &settings, 2).await?;
     let bench = Bench::make(options, platform).await?;
     let measured = bench.measure().await?;
     bench.describe(&mut run);

@@ -14,6 +14,7 @@ mod events;
 mod idle;
 mod list;
 mod machine;
+mod noise;
 mod page;
 mod peer;
 mod platform;
@@ -42,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Cold(options) => (&[Bench::Cold], options),
         Verb::List(options) => (&[Bench::List], options),
         Verb::Events(options) => (&[Bench::Events], options),
+        Verb::Noise(options) => (&[Bench::Noise], options),
         Verb::Transfer(options) => (&[Bench::Transfer], options),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,17 +65,19 @@ enum Bench {
     Cold,
     List,
     Events,
+    Noise,
     Transfer,
 }
 
 impl Bench {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Create,
         Self::Page,
         Self::Idle,
         Self::Cold,
         Self::List,
         Self::Events,
+        Self::Noise,
         Self::Transfer,
     ];
 
@@ -85,6 +89,7 @@ impl Bench {
             Self::Cold => cold::run(options).await?,
             Self::List => list::run(options).await?,
             Self::Events => events::run(options).await?,
+            Self::Noise => noise::run(options).await?,
             Self::Transfer => transfer::run(options).await?,
         };
         run.print();

@@ -52,15 +52,16 @@ impl Platform {
         cores: Cores,
         scratch: &Path,
     ) -> anyhow::Result<Self> {
-        Self::start_with(options, cores, scratch, &[]).await
+        Self::start_with(options, cores, scratch, &[], 2).await
     }
 
-    /// The same with settings that are not their defaults.
+    /// The same with settings that are not their defaults, and as many shards as are wanted.
     pub(crate) async fn start_with(
         options: &Options,
         cores: Cores,
         scratch: &Path,
         settings: &[(&str, &str)],
+        shards: usize,
     ) -> anyhow::Result<Self> {
         let data = scratch.join("data");
         let address = free_address()?;
@@ -81,7 +82,7 @@ impl Platform {
         command
             .arg("--data")
             .arg(&data)
-            .args(["up", "--detach", "--no-hello", "--shards", "2", "--listen"])
+            .args(["up", "--detach", "--no-hello", "--shards", &shards.to_string(), "--listen"])
             .arg(address.to_string());
         if is_root && users.is_none() {
             command.arg("--uid-base").arg(&uid_base);
