@@ -70,6 +70,18 @@ fn main() -> ExitCode {
     if args.verb.is_service() {
         aipress_kit::telemetry::init("aipress", &filter);
     }
+    // Before the first thread, so that all of them have it.
+    let asked = match &args.verb {
+        Verb::Role(role) => roles::confine(args.global.data.as_deref(), role),
+        _ => Ok(roles::Asked::default()),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(failure) => {
+            failure.print(&[]);
+            return failure.code();
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -80,7 +92,7 @@ fn main() -> ExitCode {
     let (data, connect) = (args.global.data.clone(), args.global.connect.clone());
     let output = args.global.output;
     runtime.block_on(async {
-        match run(args).await {
+        match run(args, asked).await {
             Ok(()) => ExitCode::SUCCESS,
             // What `--dry-run` asked for.
             Err(Failure::Api(ApiError::Planned(plan))) => match cli::plan::print(output, &plan) {
@@ -155,7 +167,7 @@ fn defaults(global: &mut Global, matches: &ArgMatches) {
     }
 }
 
-async fn run(args: Args) -> Result<(), Failure> {
+async fn run(args: Args, asked: roles::Asked) -> Result<(), Failure> {
     let Args { global, verb } = args;
     let data = global.data.as_deref();
     let output = global.output;
@@ -186,7 +198,7 @@ async fn run(args: Args) -> Result<(), Failure> {
             fields::run();
             Ok(())
         }
-        Verb::Role(role) => roles::run(data, role).await,
+        Verb::Role(role) => roles::run(data, role, asked).await,
         Verb::Tenant(verb) => cli::tenant::run(data, connect, verb, output).await,
         Verb::Apply(args) => cli::apply::run(data, connect, args, output).await,
         Verb::Diff(args) => cli::diff::run(data, connect, args).await,

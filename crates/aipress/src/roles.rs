@@ -2,9 +2,13 @@
 
 mod edge;
 mod gateway;
+mod limits;
 mod meta;
 mod shard;
 mod units;
+
+pub(crate) use limits::Asked;
+pub(crate) use limits::confine;
 
 use std::path::Path;
 
@@ -25,14 +29,15 @@ struct Start {
     paths: DataPaths,
     settings: Settings,
     lifecycle: Lifecycle,
+    asked: Asked,
 }
 
-/// Runs one role until it is asked to end.
-pub(crate) async fn run(data: Option<&Path>, role: Role) -> Result<(), Failure> {
+/// Runs one role, which was confined, until it is asked to end.
+pub(crate) async fn run(data: Option<&Path>, role: Role, asked: Asked) -> Result<(), Failure> {
     let paths = data::paths(data)?;
     let settings = Settings::load(&paths)?;
     let lifecycle = Lifecycle::from_signals().context("listen to signals")?;
-    let start = Start { paths, settings, lifecycle };
+    let start = Start { paths, settings, lifecycle, asked };
     match role {
         Role::Meta => meta::run(start).await?,
         Role::Edge => edge::run(start).await?,

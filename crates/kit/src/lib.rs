@@ -8,6 +8,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod listen;
 pub mod random;
+pub mod sandbox;
 pub mod seal;
 pub mod smtp;
 pub mod tasks;

@@ -12,7 +12,7 @@ use crate::roles::token;
 
 /// Runs it.
 pub(super) async fn run(start: Start) -> anyhow::Result<()> {
-    let Start { paths, settings, lifecycle } = start;
+    let Start { paths, settings, lifecycle, .. } = start;
     let essentials = Essentials {
         listener: socket("edge")?,
         meta: meta_endpoint(&paths),

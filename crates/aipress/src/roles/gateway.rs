@@ -16,7 +16,7 @@ use crate::settings::Settings;
 
 /// Runs it.
 pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
-    let Start { paths, settings, lifecycle } = start;
+    let Start { paths, settings, lifecycle, .. } = start;
     let of = paths.shard(id);
     let dir = of.dir().join("gateway");
     let config = GatewayConfig {

@@ -11,7 +11,6 @@ use aipress_meta::StreamLimits;
 use aipress_meta::WebhookConfig;
 use aipress_types::Secret;
 
-use crate::core;
 use crate::roles::Start;
 use crate::roles::socket;
 use crate::up::MASTER_KEY_VARIABLE;
@@ -19,7 +18,7 @@ use crate::up::roles_file;
 
 /// Runs it.
 pub(super) async fn run(start: Start) -> anyhow::Result<()> {
-    let Start { paths, settings, lifecycle } = start;
+    let Start { paths, settings, lifecycle, asked } = start;
     let master_key = match std::env::var(MASTER_KEY_VARIABLE) {
         Ok(hex) => MasterKey::Hex(Secret::new(hex)),
         Err(_) => MasterKey::File(paths.master_key()),
@@ -39,7 +38,7 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
             console_host: settings.console_host.clone(),
         },
         admin_token_file: paths.admin_token(),
-        php: core::php().ok().map(|version| branch(&version.to_string())),
+        php: asked.php.as_deref().map(branch),
         streams: StreamLimits {
             total: settings.streams.total,
             per_caller: settings.streams.per_user,

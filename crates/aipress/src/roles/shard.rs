@@ -27,7 +27,7 @@ use crate::wp_cli;
 
 /// Runs it.
 pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
-    let Start { paths, settings, lifecycle } = start;
+    let Start { paths, settings, lifecycle, .. } = start;
     let (of, ids) = (paths.shard(id), settings.uids().shard(id)?);
     let php = PhpInstall::detect()?;
     let cli = php.cli.clone().context("php's command line program is not installed")?;

@@ -92,6 +92,10 @@ fn folders(paths: &DataPaths, settings: &Settings) -> anyhow::Result<()> {
         ensure_dir(of.dir(), me, 0o711)?;
         ensure_dir(of.run(), me, 0o711)?;
         ensure_dir(&of.dir().join("gateway"), ids.gateway(), 0o700)?;
+        // Before the gateway starts, which keeps nothing but these.
+        ensure_dir(&of.sites(), me, 0o711)?;
+        let logs = UnixIds { uid: me.uid, gid: ids.gateway().gid };
+        ensure_dir(&of.site_logs(), logs, 0o750)?;
     }
     Ok(())
 }

@@ -70,6 +70,8 @@ pub(super) fn all(paths: &DataPaths, ground: &Ground) -> anyhow::Result<Vec<Unit
 
 /// Variable that may hold the master key (64 hex digits) instead of a file.
 pub(crate) const MASTER_KEY_VARIABLE: &str = "AIPRESS_MASTER_KEY";
+/// Variable that names the folder of a debug build's faults (`kit/src/faults.rs`).
+pub(crate) const FAULT_DIR_VARIABLE: &str = "AIPRESS_FAULT_DIR";
 
 struct Maker<'a> {
     paths: &'a DataPaths,
@@ -98,9 +100,11 @@ impl Maker<'_> {
         unit.log = self.log(name);
         unit.user = credentials(ids, Vec::new());
         unit.umask = 0o027;
-        unit.rlimits = vec![open_files()];
+        // Commands in sites are started by the shard's, and have it from there.
+        unit.no_new_privs = true;
+        unit.rlimits = vec![open_files(), no_core()];
         unit.env.insert("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into());
-        for variable in ["AIPRESS_LOG", "AIPRESS_FAULT_DIR"] {
+        for variable in ["AIPRESS_LOG", FAULT_DIR_VARIABLE] {
             if let Ok(value) = std::env::var(variable) {
                 unit.env.insert(variable.to_owned(), value);
             }
@@ -120,6 +124,9 @@ impl Maker<'_> {
             socket("internal", &self.paths.run().join("meta-internal.sock"), 0o600, edge),
         ];
         unit.readiness = answers(public, "/v1/health");
+        // What a large sort of SQLite's does not keep in memory goes where meta may write.
+        let own = self.paths.meta().to_string_lossy().into_owned();
+        unit.env.insert("SQLITE_TMPDIR".into(), own);
         // Whoever gives the key by a variable keeps it off this disk; only meta's process has it.
         if let Ok(key) = std::env::var(MASTER_KEY_VARIABLE) {
             unit.env.insert(MASTER_KEY_VARIABLE.to_owned(), key);
@@ -263,6 +270,7 @@ impl Maker<'_> {
         unit.env = command.env.into_iter().collect();
         unit.umask = command.umask;
         unit.no_new_privs = true;
+        unit.rlimits = vec![no_core()];
         unit.user = credentials(command.ids, Vec::new());
         unit.readiness = Readiness::unix_connect(SERVER_READY, &command.socket);
         let paths = paths.clone();
@@ -298,13 +306,17 @@ impl<F> PrepareServer for F where
 /// What holds for each worker, and for each slot's user, on every machine.
 fn php_limits() -> Vec<Rlimit> {
     let both = |resource, most| Rlimit { resource, soft: Some(most), hard: Some(most) };
-    let mut limits =
-        vec![both(RlimitResource::Core, 0), both(RlimitResource::Data, PHP_DATA_BYTES)];
+    let mut limits = vec![no_core(), both(RlimitResource::Data, PHP_DATA_BYTES)];
     if data::is_root() {
         // Of the one user otherwise, whatever else he runs.
         limits.push(both(RlimitResource::Nproc, PHP_PROCESSES));
     }
     limits
+}
+
+/// No file of a process's memory, whatever it dies of: there are secrets in it.
+fn no_core() -> Rlimit {
+    Rlimit { resource: RlimitResource::Core, soft: Some(0), hard: Some(0) }
 }
 
 /// As many open files as the machine allows, up to what an edge full of visitors needs: two for

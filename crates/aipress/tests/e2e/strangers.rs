@@ -12,6 +12,7 @@ mod guard;
 mod heir;
 mod network;
 mod processes;
+mod roles;
 mod sockets;
 
 use aipress_testkit::Platform;
@@ -34,7 +35,11 @@ async fn a_site_gets_nothing_of_its_neighbour_unless_a_guard_is_taken_away() {
     files::nobody_elses_files_through_the_gateway(&platform, &hostile, &neighbour).await;
     sockets::no_socket_but_the_two_servers(&platform, &hostile).await;
     processes::nothing_of_other_processes(&platform, &hostile, &neighbour).await;
-    processes::no_secret_where_others_could_see_it(&platform, &[&hostile, &neighbour]).await;
+    let secrets = processes::secrets(&platform, &[&hostile, &neighbour]);
+    let sites = [&hostile, &neighbour];
+    processes::no_secret_where_others_could_see_it(&platform, &sites, &secrets).await;
+    roles::no_process_has_a_right_left_over(&platform, &neighbour).await;
+    roles::nothing_in_the_data_folder_is_everybodys(&platform, &secrets);
     database::nobody_elses_rows(&platform, &hostile, &neighbour).await;
     cache::nobody_elses_keys(&platform, &hostile, &neighbour).await;
     files::nobody_elses_source_by_the_opcode_cache(&platform, &hostile, &neighbour).await;

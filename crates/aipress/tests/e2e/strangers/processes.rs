@@ -80,8 +80,8 @@ pub(super) async fn nothing_of_other_processes(
     guard.restore(hostile).await;
 }
 
-/// Arguments, environments, FastCGI parameters, logs.
-pub(super) async fn no_secret_where_others_could_see_it(platform: &Platform, sites: &[&Site]) {
+/// Every secret that the test can know: those of sites, roles, servers and the first administrator.
+pub(super) fn secrets(platform: &Platform, sites: &[&Site]) -> Vec<String> {
     let mut secrets: Vec<String> = sites
         .iter()
         .flat_map(|site| {
@@ -89,9 +89,13 @@ pub(super) async fn no_secret_where_others_could_see_it(platform: &Platform, sit
                 .map(|at| site.secret(at).to_owned())
         })
         .collect();
-    for name in
-        ["master.key", "meta/admin-token", "run/tokens/edge", "shards/aipress-shard-001/key"]
-    {
+    for name in [
+        "master.key",
+        "meta/admin-token",
+        "run/tokens/edge",
+        "run/tokens/aipress-shard-001",
+        "shards/aipress-shard-001/key",
+    ] {
         secrets.push(fs::read_to_string(platform.path(name)).unwrap().trim().to_owned());
     }
     for server in ["mariadb", "redis"] {
@@ -99,6 +103,15 @@ pub(super) async fn no_secret_where_others_could_see_it(platform: &Platform, sit
         let admin: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         secrets.push(admin["password"].as_str().unwrap().to_owned());
     }
+    secrets
+}
+
+/// Arguments, environments, FastCGI parameters, logs.
+pub(super) async fn no_secret_where_others_could_see_it(
+    platform: &Platform,
+    sites: &[&Site],
+    secrets: &[String],
+) {
     let none_in = |place: &str, bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
         let found = secrets.iter().position(|secret| text.contains(secret.as_str()));

@@ -1,0 +1,200 @@
+//! Each attempt is made in a process of its own, once with the sandbox and once without: refused, and
+//! possible. A machine whose kernel lacks one of the two is told by the test's name.
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::net::UdpSocket;
+use std::os::unix::net::UnixListener;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use libc::c_long;
+
+use super::Controls;
+use super::Network;
+use super::Sandbox;
+use super::calls::REFUSED;
+use super::calls::REFUSED_HERE;
+
+/// Folder of the attempts, for the process that makes them.
+const FOLDER: &str = "AIPRESS_SANDBOX_TEST";
+/// Set when the attempts are made from within.
+const INSIDE: &str = "AIPRESS_SANDBOX_TEST_INSIDE";
+/// Refused calls that do something when they are not, whatever their arguments are.
+const NOT_WITHOUT: &[c_long] = &[
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_fork,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_vfork,
+];
+
+/// What came of it: a line for each attempt.
+fn attempts(inside: bool) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["own", "read", "other"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        fs::write(folder.path().join(name).join("file"), "text").unwrap();
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", "sandbox::tests::try_all", "--ignored", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .env_remove(INSIDE);
+    if inside {
+        child.env(INSIDE, "1");
+    }
+    let output = child.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn outcome<'a>(said: &'a str, what: &str) -> &'a str {
+    let mark = format!("attempt {what}: ");
+    said.lines()
+        .find_map(|line| line.split_once(&mark))
+        .unwrap_or_else(|| panic!("{what} in {said}"))
+        .1
+}
+
+#[test]
+fn files_of_others_are_out_of_reach_with_landlock_and_in_reach_without() {
+    if !Controls::of_this_machine().files {
+        eprintln!("skipped: this kernel has no Landlock (Linux 5.13, `lsm=` with landlock)");
+        return;
+    }
+    let (inside, outside) = (attempts(true), attempts(false));
+    let others = [
+        "read another's file",
+        "list another's folder",
+        "read by a way around",
+        "write another's file",
+        "write what is to be read",
+        "make a file in another's folder",
+        "remove another's file",
+        "move own file to another's folder",
+        "link another's file into own folder",
+        "make a socket",
+    ];
+    for what in others {
+        assert_ne!(outcome(&inside, what), "done", "{what}");
+        assert_eq!(outcome(&outside, what), "done", "{what}");
+    }
+    for own in ["read own file", "write own file", "read what is to be read", "find the machine"] {
+        assert_eq!(outcome(&inside, own), "done", "{own}");
+    }
+}
+
+#[test]
+fn calls_that_lead_further_are_refused_by_seccomp_and_answered_without() {
+    if !Controls::of_this_machine().calls {
+        eprintln!("skipped: this kernel has no seccomp filters");
+        return;
+    }
+    let (inside, outside) = (attempts(true), attempts(false));
+    for call in REFUSED.iter().chain(REFUSED_HERE) {
+        let what = format!("call {call}");
+        assert_eq!(outcome(&inside, &what), errno(libc::EPERM), "{what}");
+    }
+    // Those that any process may make of itself: without the filter the kernel looks at what it is
+    // given, which is nonsense.
+    for call in [libc::SYS_execve, libc::SYS_memfd_create, libc::SYS_setgroups, libc::SYS_semget] {
+        let what = format!("call {call}");
+        assert_ne!(outcome(&outside, &what), errno(libc::EPERM), "{what}");
+    }
+    for what in ["start a program", "socket of netlink", "socket of packets", "TCP", "UDP"] {
+        assert_ne!(outcome(&inside, what), "done", "{what}");
+        if what != "socket of packets" || rustix::process::geteuid().is_root() {
+            assert_eq!(outcome(&outside, what), "done", "{what}");
+        }
+    }
+    for own in ["Unix socket", "thread", "names"] {
+        assert_eq!(outcome(&inside, own), "done", "{own}");
+    }
+    assert_eq!(outcome(&inside, "x32"), errno(libc::EPERM));
+    assert_eq!(outcome(&inside, "executable memory"), errno(libc::EPERM));
+    assert_eq!(outcome(&outside, "executable memory"), "done");
+}
+
+#[test]
+fn a_folder_that_is_missing_is_named() {
+    let missing = Path::new("/nowhere/at/all");
+    let error = Sandbox::new(Network::Unix).read(missing).enter().unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/at/all: "), "{error}");
+}
+
+#[test]
+#[ignore = "run by the tests above in a process of its own"]
+fn try_all() {
+    let folder = std::env::var_os(FOLDER).unwrap();
+    let at = |name: &str| Path::new(&folder).join(name);
+    if std::env::var_os(INSIDE).is_some() {
+        let sandbox = Sandbox::new(Network::Unix).write(at("own")).read(at("read"));
+        assert_eq!(sandbox.enter().unwrap(), Controls::of_this_machine());
+    }
+    println!();
+    files(&at);
+    told("start a program", Command::new("/bin/true").status());
+    told("thread", std::thread::Builder::new().spawn(|| ()).map(|it| it.join().unwrap()));
+    told("TCP", TcpListener::bind("127.0.0.1:0"));
+    told("UDP", UdpSocket::bind("127.0.0.1:0"));
+    told("Unix socket", UnixStream::pair());
+    let socket = |family| call(libc::SYS_socket, [family, libc::SOCK_RAW as c_long, 0, 0]);
+    told("socket of netlink", socket(libc::AF_NETLINK as c_long));
+    told("socket of packets", socket(libc::AF_PACKET as c_long));
+    // A page of this process made executable: what is loaded by a library is mapped so at once.
+    let own = &raw const SPARE as c_long & !4095;
+    let executable = (libc::PROT_READ | libc::PROT_EXEC) as c_long;
+    told("executable memory", call(libc::SYS_mprotect, [own, 4096, executable, 0]));
+    told("x32", call(0x4000_0000 + libc::SYS_getpid, [0; 4]));
+    told("names", std::fs::read_to_string("/etc/hosts"));
+    for number in REFUSED.iter().chain(REFUSED_HERE) {
+        if std::env::var_os(INSIDE).is_some() || !NOT_WITHOUT.contains(number) {
+            told(&format!("call {number}"), call(*number, [-1; 4]));
+        }
+    }
+}
+
+/// Something that is nowhere executed.
+static SPARE: [u8; 8192] = [0; 8192];
+
+fn files(at: &dyn Fn(&str) -> std::path::PathBuf) {
+    told("read own file", fs::read(at("own/file")));
+    told("write own file", fs::write(at("own/new"), "more"));
+    told("read what is to be read", fs::read(at("read/file")));
+    told("find the machine", fs::read("/proc/self/status"));
+    told("read another's file", fs::read(at("other/file")));
+    told("list another's folder", fs::read_dir(at("other")));
+    told("read by a way around", fs::read(at("own/../other/file")));
+    told("write another's file", fs::OpenOptions::new().append(true).open(at("other/file")));
+    told("write what is to be read", fs::write(at("read/file"), "text"));
+    told("make a file in another's folder", fs::write(at("other/new"), "text"));
+    told("move own file to another's folder", fs::rename(at("own/new"), at("other/moved")));
+    told("link another's file into own folder", fs::hard_link(at("other/file"), at("own/link")));
+    told("remove another's file", fs::remove_file(at("other/file")));
+    told("make a socket", UnixListener::bind(at("own/socket")));
+}
+
+fn told<T>(what: &str, result: io::Result<T>) {
+    let said = match result {
+        Ok(_) => "done".to_owned(),
+        Err(error) => error.raw_os_error().map_or_else(|| error.to_string(), errno),
+    };
+    println!("attempt {what}: {said}");
+}
+
+fn errno(number: i32) -> String {
+    format!("errno {number}")
+}
+
+#[expect(unsafe_code, reason = "calls that the libraries have no words for")]
+fn call(number: c_long, arguments: [c_long; 4]) -> io::Result<c_long> {
+    let [a, b, c, d] = arguments;
+    // SAFETY: -1 is no address, descriptor or id that exists, so that the kernel refuses what is not
+    // refused by the filter; the others are calls whose arguments are numbers, and one that changes
+    // how a static that nobody uses may be used. This process ends after its attempts.
+    let result = unsafe { libc::syscall(number, a, b, c, d) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
