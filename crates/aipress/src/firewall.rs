@@ -20,7 +20,8 @@ pub(crate) fn of(paths: &DataPaths, settings: &Settings) -> Option<Firewall> {
     let uids = settings.uids();
     let shards = (1..=settings.shards).filter_map(aipress_types::ShardId::from_number);
     let slots = shards.filter_map(|shard| uids.shard(shard).ok()?.slot_uids()).collect::<Vec<_>>();
-    (!slots.is_empty()).then(|| Firewall::new(paths, slots, settings.listen))
+    (!slots.is_empty())
+        .then(|| Firewall::new(paths, slots, settings.listen, settings.outgoing.allow.clone()))
 }
 
 /// Rules that are kept in force.

@@ -3,11 +3,13 @@
 
 mod keys;
 mod mail;
+mod outgoing;
 mod verbs;
 
 pub(crate) use keys::KEYS;
 pub(crate) use keys::Key;
 pub(crate) use mail::MailSettings;
+pub(crate) use outgoing::OutgoingSettings;
 pub(crate) use verbs::run;
 
 use std::net::SocketAddr;
@@ -64,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) buffer_pool_mib: Option<u32>,
     /// Where the sites' mail goes.
     pub(crate) mail: MailSettings,
+    /// What sites may reach of private networks.
+    pub(crate) outgoing: OutgoingSettings,
     /// Limits of each site in place of its tier's.
     pub(crate) limits: LimitSettings,
     /// How webhooks are called.
@@ -174,6 +178,7 @@ impl Default for Settings {
             directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
             mail: MailSettings::default(),
+            outgoing: OutgoingSettings::default(),
             limits: LimitSettings::default(),
             webhooks: WebhookSettings::default(),
             streams: StreamSettings::default(),

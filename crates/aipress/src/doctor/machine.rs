@@ -9,6 +9,7 @@ use aipress_drivers::local::fpm::is_confined;
 use aipress_drivers::local::mariadb::MariadbOptions;
 use aipress_drivers::local::redis::RedisOptions;
 use aipress_drivers::local::share;
+use aipress_kit::sandbox::Controls;
 use aipress_supervise::control;
 use aipress_types::ShardId;
 
@@ -36,6 +37,7 @@ pub(super) fn checks(paths: &DataPaths, settings: &Settings) -> Vec<Check> {
             PhpInstall::detect().map(|php| format!("{} {}", shown(&php.fpm), php.version)),
         ),
         confinement(),
+        sandbox(),
         connections(paths, settings),
         shares(paths),
         cores(paths),
@@ -80,6 +82,36 @@ fn confinement() -> Check {
         "this machine allows no mount namespaces: a site that loads native code into PHP could \
          reach its shard's other sites",
         "give the container CAP_SYS_ADMIN, or host untrusted sites elsewhere",
+    )
+}
+
+/// What those of the platform's roles are held to that read what strangers send.
+fn sandbox() -> Check {
+    let name = "sandbox";
+    let controls = Controls::of_this_machine();
+    let lacks = match controls {
+        Controls { files: true, calls: true } => {
+            let found = "edge, gateways and meta reach their own files only (Landlock), and start \
+                         nothing (seccomp)";
+            return Check::good(name, found);
+        }
+        Controls { files: false, calls: true } => {
+            "no Landlock: a role that is taken over reads what \
+                                                  its Unix user may"
+        }
+        Controls { files: true, calls: false } => {
+            "no seccomp: a role that is taken over may start \
+                                                  programs"
+        }
+        Controls { files: false, calls: false } => {
+            "neither Landlock nor seccomp: a role that is \
+                                                   taken over does what its Unix user may"
+        }
+    };
+    Check::warning(
+        name,
+        format!("this kernel has {lacks}"),
+        "take Linux 5.13 or newer with CONFIG_SECCOMP_FILTER, and `landlock` in `lsm=` at boot",
     )
 }
 
@@ -136,7 +168,8 @@ fn connections(paths: &DataPaths, settings: &Settings) -> Check {
         Ok(true) => Check::good(
             name,
             format!(
-                "sites reach no private network and no cloud metadata (nftables, table {})",
+                "sites reach no private network{} and no cloud metadata (nftables, table {})",
+                opened(settings),
                 firewall.table()
             ),
         ),
@@ -149,6 +182,15 @@ fn connections(paths: &DataPaths, settings: &Settings) -> Check {
             error.to_string(),
             "`sudo scripts/install` brings nftables; in a container give CAP_NET_ADMIN",
         ),
+    }
+}
+
+/// What the operator opened, in words.
+fn opened(settings: &Settings) -> String {
+    let openings: Vec<String> = settings.outgoing.allow.iter().map(ToString::to_string).collect();
+    match openings.as_slice() {
+        [] => String::new(),
+        some => format!(" but {} (`outgoing.allow`)", some.join(", ")),
     }
 }
 

@@ -24,7 +24,7 @@ const fn key(name: &'static str, default: &'static str, about: &'static str) -> 
 }
 
 /// All of them, in the order of the alphabet.
-pub(crate) const KEYS: [Key; 25] = [
+pub(crate) const KEYS: [Key; 26] = [
     key("accessLog", "true", "a line for each request in the logs of edge and gateways"),
     Key {
         is_fixed: true,
@@ -64,6 +64,12 @@ pub(crate) const KEYS: [Key; 25] = [
          `smtps://HOST[:465]`; without one it stays in the platform (`aipress tenant mail`)",
     ),
     key("mail.user", "none", "who signs in at `mail.server`"),
+    key(
+        "outgoing.allow",
+        "none",
+        "TCP ports of private networks and of this machine that every site may connect to, with \
+         commas between: `10.0.0.5:25`, `10.1.0.0/16:3306`, `[fd00::5]:587`; 64 at most, no names",
+    ),
     key("region", "us-central1", "region of all shards of this machine"),
     key("shards", "2", "shards, 50 sites each: 1 to 50, may grow (`up --shards`)"),
     key("streams.perUser", "512", "event streams of one user at once: 1 to `streams.total`"),
@@ -150,6 +156,7 @@ mod tests {
     use super::*;
     use crate::settings::LimitSettings;
     use crate::settings::MailSettings;
+    use crate::settings::OutgoingSettings;
     use crate::settings::Settings;
     use crate::settings::WebhookSettings;
     use crate::settings::WpCli;
@@ -183,7 +190,15 @@ mod tests {
             authorities: Some("/a".into()),
             domain: Some("a".to_owned()),
         };
-        let all = Settings { wp_cli: Some(wp_cli), mail, webhooks, limits, ..Settings::default() };
+        let outgoing = OutgoingSettings { allow: vec!["10.0.0.5:25".parse().unwrap()] };
+        let all = Settings {
+            wp_cli: Some(wp_cli),
+            mail,
+            outgoing,
+            webhooks,
+            limits,
+            ..Settings::default()
+        };
         let mut found = BTreeSet::new();
         leaves(&serde_json::to_value(all).unwrap(), "", &mut found);
         let keys: BTreeSet<String> = KEYS.iter().map(|key| key.name.to_owned()).collect();

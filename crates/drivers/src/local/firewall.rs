@@ -6,9 +6,13 @@
 //! (priority -150), on what the site asked for. Let through: name lookups (port 53 of the machine's
 //! resolvers) and the edge, because WordPress calls its own address (Site Health, background jobs); what
 //! listens there is for everybody. A slot's user answers nobody either: a server of its own would be
-//! a site beside the platform's door. Unix sockets are not the network; their modes keep them.
+//! a site beside the platform's door. Beyond that what the operator opened ([`Opening`]). Unix sockets are not the network; their modes keep them.
 //!
 //! Needs root, `nft` and a kernel with nftables; where they are missing `doctor` says so.
+
+mod opening;
+
+pub use opening::Opening;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -70,15 +74,22 @@ pub struct Firewall {
     table: String,
     slots: Vec<RangeInclusive<u32>>,
     edge: SocketAddr,
+    openings: Vec<Opening>,
     resolv_conf: PathBuf,
 }
 
 impl Firewall {
-    /// Rules for these users' outgoing packets; `edge` is where the platform listens.
-    pub fn new(paths: &DataPaths, slots: Vec<RangeInclusive<u32>>, edge: SocketAddr) -> Self {
+    /// Rules for these users' outgoing packets; `edge` is where the platform listens, `openings` what
+    /// they may reach besides.
+    pub fn new(
+        paths: &DataPaths,
+        slots: Vec<RangeInclusive<u32>>,
+        edge: SocketAddr,
+        openings: Vec<Opening>,
+    ) -> Self {
         let folder = Sha256::digest(paths.root().as_os_str().as_encoded_bytes());
         let table = format!("aipress_{}", hex::encode(&folder[..4]));
-        Self { table, slots, edge, resolv_conf: PathBuf::from(RESOLV_CONF) }
+        Self { table, slots, edge, openings, resolv_conf: PathBuf::from(RESOLV_CONF) }
     }
 
     /// Name of the table.
@@ -110,6 +121,9 @@ impl Firewall {
         rule(format!("oif \"lo\" {}tcp dport {} accept", to(self.edge.ip()), self.edge.port()));
         for resolver in resolvers {
             rule(format!("{}meta l4proto {{ tcp, udp }} th dport 53 accept", to(*resolver)));
+        }
+        for opening in &self.openings {
+            rule(opening.rule());
         }
         // This machine by any of its addresses, public ones, too.
         rule(format!("oif \"lo\" {REFUSE}"));
@@ -200,7 +214,12 @@ mod tests {
 
     fn firewall(edge: &str) -> Firewall {
         let paths = DataPaths::new("/srv/aipress").unwrap();
-        Firewall::new(&paths, vec![70_111..=70_160, 70_211..=70_260], edge.parse().unwrap())
+        Firewall::new(
+            &paths,
+            vec![70_111..=70_160, 70_211..=70_260],
+            edge.parse().unwrap(),
+            vec!["10.0.0.5:25".parse().unwrap()],
+        )
     }
 
     #[test]
@@ -215,7 +234,9 @@ mod tests {
         let edge = at("oif \"lo\" ip daddr 127.0.0.1 tcp dport 8080 accept");
         let names = at("ip daddr 10.255.255.53 meta l4proto { tcp, udp } th dport 53 accept");
         at("ip6 daddr fd00::53 meta l4proto");
-        assert!(edge < names && names < at("oif \"lo\" counter reject"));
+        let opened = at("ip daddr 10.0.0.5/32 tcp dport 25 accept");
+        let refused = at("oif \"lo\" counter reject");
+        assert!(edge < names && names < refused && opened < refused);
         assert!(text.contains("169.254.0.0/16") && text.contains("fc00::/7"));
     }
 
