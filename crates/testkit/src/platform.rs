@@ -11,7 +11,6 @@ use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
@@ -19,6 +18,7 @@ use serde_json::json;
 use crate::browser::Browser;
 use crate::cli::Told;
 use crate::disk;
+use crate::leftovers;
 use crate::processes;
 use crate::processes::Process;
 use crate::status;
@@ -28,19 +28,19 @@ use crate::wait::wait_until;
 use crate::wordpress::Admin;
 
 /// Folders of tests begin so; short, because Unix sockets are below.
-const PREFIX: &str = "aipress-e2e-";
+pub(crate) const PREFIX: &str = "aipress-e2e-";
 /// File in a test's folder that its process holds locked.
-const IN_USE: &str = "in-use";
+pub(crate) const IN_USE: &str = "in-use";
 /// Folder of the binary, in a platform's folder.
 const BUILD: &str = "build";
 /// Where a disk of its own is mounted, in a platform's folder; short, because Unix sockets are below.
-const DISK: &str = "d";
+pub(crate) const DISK: &str = "d";
 /// Longest that a command may take.
 const COMMAND: Duration = Duration::from_secs(180);
 /// Unix ids of one platform: base and three shards.
-const IDS: u32 = 400;
+pub(crate) const IDS: u32 = 400;
 /// First Unix id of all: nobody else's.
-const FIRST_ID: u32 = 10_000_000;
+pub(crate) const FIRST_ID: u32 = 10_000_000;
 
 /// What may differ between platforms.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ impl Platform {
         // Between making a folder and holding it nobody may take it for a leftover.
         let turn = File::create(format!("/tmp/{PREFIX}turn")).expect("a file to lock");
         turn.lock().expect("a turn");
-        remove_leftovers();
+        leftovers::remove();
         let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(format!("/tmp/{PREFIX}{pid}-{count}"));
         let uid_base = FIRST_ID + pid % 100_000 * 10 * IDS + count % 10 * IDS;
@@ -437,26 +437,13 @@ impl Drop for Platform {
         }
         let _ = self.command().arg("down").stdout(Stdio::null()).stderr(Stdio::null()).status();
         let left = self.processes();
-        end_all(|| self.processes());
+        leftovers::end_all(|| self.processes());
         if failed {
             show_logs(&self.path("logs"));
         }
         disk::unmount(&self.folder, &self.folder.join(DISK));
         let _ = fs::remove_dir_all(&self.folder);
         assert!(failed || left.is_empty(), "processes were left after down: {left:?}");
-    }
-}
-
-/// Ends what is left until nothing is.
-fn end_all(left: impl Fn() -> Vec<Process>) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let processes = left();
-        if processes.is_empty() || Instant::now() > deadline {
-            return;
-        }
-        processes.iter().for_each(|process| processes::end_process(process.pid));
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -473,24 +460,5 @@ fn show_logs(logs: &Path) {
             let line: String = line.chars().take(300).collect();
             eprintln!("{}: {line}", entry.file_name().display());
         }
-    }
-}
-
-/// Ends and removes platforms of tests that were killed before they could do so themselves.
-fn remove_leftovers() {
-    for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
-        let name = entry.file_name().display().to_string();
-        let pid =
-            name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        let Some(pid) = pid else { continue };
-        let held = |file: &File| file.try_lock().is_err();
-        if File::open(entry.path().join(IN_USE)).as_ref().is_ok_and(held) {
-            continue;
-        }
-        let first = FIRST_ID + pid % 100_000 * 10 * IDS;
-        let ids = first..first + 10 * IDS;
-        end_all(|| processes::of_platform(&entry.path(), &ids));
-        disk::unmount(&entry.path(), &entry.path().join(DISK));
-        let _ = fs::remove_dir_all(entry.path());
     }
 }
