@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use aipress_store::IdempotencyOutcome;
+use aipress_store::IdempotencyRequest;
 use aipress_store::Store;
 use aipress_store::StoreError;
 use aipress_store::StoreOptions;
@@ -72,6 +74,36 @@ async fn a_lock_that_is_held_is_busy() {
     assert!(matches!(error, StoreError::Busy(_)), "{error:?}");
     held.rollback().await.unwrap();
     put(&other, "a", 1).await.unwrap();
+}
+
+/// Found by `make test-chaos SEED=5`: on a full disk neither the change nor its key could be written, and
+/// whoever sent it again heard for ten minutes that it is under way.
+#[tokio::test]
+async fn a_key_that_could_not_be_given_back_is_free_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let holder = Store::open(options(folder.path())).await.unwrap();
+    let hasty = StoreOptions { busy_timeout: Duration::from_millis(50), ..options(folder.path()) };
+    let store = Store::open(hasty).await.unwrap();
+    let request = IdempotencyRequest {
+        caller: "user:1".to_owned(),
+        key: "k".to_owned(),
+        method: "POST".to_owned(),
+        path: "/v1/tenants".to_owned(),
+        body_sha256: [5; 32],
+    };
+    let day = time::Duration::DAY;
+    let claimed = store.idempotency_begin(&request, NOW, day).await.unwrap();
+    let IdempotencyOutcome::New(claim) = claimed else { panic!("{claimed:?}") };
+    let held = holder.begin().await.unwrap();
+    store.idempotency_release(&claim).await.unwrap_err();
+    held.rollback().await.unwrap();
+    let again = store.idempotency_begin(&request, NOW, day).await.unwrap();
+    assert!(
+        matches!(&again, IdempotencyOutcome::New(new) if new.claim != claim.claim),
+        "{again:?}"
+    );
+    let third = store.idempotency_begin(&request, NOW, day).await.unwrap();
+    assert_eq!(third, IdempotencyOutcome::InFlight);
 }
 
 #[tokio::test]

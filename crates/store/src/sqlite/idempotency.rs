@@ -1,5 +1,10 @@
 //! Idempotency keys. See [`crate::records::IdempotencyRequest`] for how they are used.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use time::Duration;
@@ -40,12 +45,40 @@ writes! {
     idempotency_sweep(now: OffsetDateTime, limit: u32) -> u64;
 }
 
+/// Most claims that are remembered as given up.
+const GIVEN_UP_MAX: usize = 4_096;
+
+/// Claims of this process that nobody works on and that are still in the file, because it could not be
+/// written (a full disk, a lock) when they were given back.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp(Mutex<BTreeSet<u64>>);
+
+impl GivenUp {
+    fn remember(&self, claim: u64) {
+        let mut claims = self.lock();
+        claims.insert(claim);
+        if claims.len() > GIVEN_UP_MAX {
+            // The oldest; its key is free when IDEMPOTENCY_IN_FLIGHT_MAX_S are over.
+            claims.pop_first();
+        }
+    }
+
+    fn has(&self, claim: u64) -> bool {
+        self.lock().contains(&claim)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        // A set is whole at every moment.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Store {
     /// Claims a key for `ttl`, in a transaction of its own, or says what became of it.
     ///
-    /// A claim that is in flight of a process that is not this one, or for longer than
-    /// [`IDEMPOTENCY_IN_FLIGHT_MAX_S`], counts as abandoned: its change was not committed, and
-    /// cannot be any more.
+    /// A claim that is in flight of a process that is not this one, or that could not be given back, or
+    /// for longer than [`IDEMPOTENCY_IN_FLIGHT_MAX_S`], counts as abandoned: its change was not
+    /// committed, and cannot be any more.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -56,7 +89,12 @@ impl Store {
         ttl: Duration,
     ) -> Result<IdempotencyOutcome> {
         let mut txn = self.begin().await?;
-        let claimant = Claimant { incarnation: self.incarnation(), now, expires_at: now + ttl };
+        let claimant = Claimant {
+            incarnation: self.incarnation(),
+            given_up: &self.inner.given_up,
+            now,
+            expires_at: now + ttl,
+        };
         let outcome = idempotency_begin(txn.enter()?, request, &claimant).await;
         let outcome = txn.leave(outcome)?;
         match outcome {
@@ -70,8 +108,16 @@ impl Store {
     /// request with the key is a new one. A claim that was finished or lost is left alone.
     ///
     /// # Errors
-    /// See [`StoreError`].
+    /// See [`StoreError`]. The key is free all the same, for as long as this process lives.
     pub async fn idempotency_release(&self, claim: &IdempotencyClaim) -> Result<()> {
+        let released = self.release(claim).await;
+        if released.is_err() {
+            self.inner.given_up.remember(claim.claim);
+        }
+        released
+    }
+
+    async fn release(&self, claim: &IdempotencyClaim) -> Result<()> {
         let mut txn = self.begin().await?;
         let outcome = idempotency_release(txn.enter()?, claim).await;
         txn.leave(outcome)?;
@@ -79,8 +125,9 @@ impl Store {
     }
 }
 
-struct Claimant {
+struct Claimant<'s> {
     incarnation: Uuid,
+    given_up: &'s GivenUp,
     now: OffsetDateTime,
     expires_at: OffsetDateTime,
 }
@@ -127,7 +174,7 @@ async fn idempotency_fetch(
 fn standing(
     row: &SqliteRow,
     request: &IdempotencyRequest,
-    claimant: &Claimant,
+    claimant: &Claimant<'_>,
 ) -> Result<Option<IdempotencyOutcome>> {
     let columns = Columns::new("idempotency", row);
     let record = record(row)?;
@@ -138,7 +185,8 @@ fn standing(
         let abandoned_at =
             columns.time("claimed_at")? + Duration::seconds(IDEMPOTENCY_IN_FLIGHT_MAX_S);
         let incarnation: Uuid = columns.parsed("incarnation")?;
-        if incarnation != claimant.incarnation || abandoned_at <= claimant.now {
+        let given_up = claimant.given_up.has(columns.count("claim")?);
+        if incarnation != claimant.incarnation || abandoned_at <= claimant.now || given_up {
             return Ok(None);
         }
     }
@@ -154,7 +202,7 @@ fn standing(
 async fn idempotency_begin(
     conn: &mut SqliteConnection,
     request: &IdempotencyRequest,
-    claimant: &Claimant,
+    claimant: &Claimant<'_>,
 ) -> Result<IdempotencyOutcome> {
     if let Some(row) = row_fetch(conn, &request.caller, &request.key).await?
         && let Some(outcome) = standing(&row, request, claimant)?

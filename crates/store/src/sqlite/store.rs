@@ -16,6 +16,7 @@ use sqlx::sqlite::SqliteSynchronous;
 use uuid::Uuid;
 
 use super::Result;
+use super::idempotency::GivenUp;
 use super::migrate;
 use super::result_codes::Db;
 use super::txn::Txn;
@@ -83,14 +84,15 @@ impl StoreOptions {
 /// The registry. Cheap to clone; the clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     writer: SqlitePool,
     readers: SqlitePool,
     incarnation: Uuid,
+    pub(super) given_up: GivenUp,
     /// Last, so that it is removed after the connections are gone.
     _folder: Option<tempfile::TempDir>,
 }
@@ -129,7 +131,13 @@ impl Store {
         let readers = options
             .pool_options(options.readers.max(1))
             .connect_lazy_with(options.connect_options().pragma("query_only", "ON"));
-        let inner = Inner { writer, readers, incarnation: options.incarnation, _folder: folder };
+        let inner = Inner {
+            writer,
+            readers,
+            incarnation: options.incarnation,
+            given_up: GivenUp::default(),
+            _folder: folder,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
