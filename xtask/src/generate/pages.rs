@@ -64,6 +64,12 @@ pub(super) fn fresh(tables: &str, findings: &mut Vec<String>) -> Result<Vec<(Str
             '/',
         ),
         Table::new(&tables, "events", "| kind | when | `data` |\n| --- | --- | --- |", '.'),
+        Table::new(
+            &tables,
+            "settings",
+            "| setting | default | what it does |\n| --- | --- | --- |",
+            '.',
+        ),
     ];
     let mut told = BTreeSet::new();
     let mut pages = Vec::new();
