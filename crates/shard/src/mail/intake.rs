@@ -34,6 +34,8 @@ const MESSAGE_MAX: u64 = 10 * 1024 * 1024;
 const FIELD_MAX: u64 = 64 * 1024;
 /// Connections at once; more wait in the backlog.
 const CONNECTIONS: usize = 256;
+/// Of one site: as many workers as it can have, and some; the others are the other sites'.
+const CONNECTIONS_OF_ONE: usize = 32;
 /// Messages that are read at once, one of each site.
 const READ_AT_ONCE: usize = 8;
 /// Time for a turn and a message: it comes from this machine's memory.
@@ -45,7 +47,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 struct Turns {
     all: Semaphore,
     /// One for each Unix user that ever sent: the slots'.
-    own: Mutex<BTreeMap<u32, Arc<Semaphore>>>,
+    own: Mutex<BTreeMap<u32, Own>>,
+}
+
+/// What one Unix user has of them.
+#[derive(Clone)]
+struct Own {
+    /// Its turn.
+    turn: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+}
+
+impl Own {
+    fn new() -> Self {
+        Self {
+            turn: Arc::new(Semaphore::new(1)),
+            connections: Arc::new(Semaphore::new(CONNECTIONS_OF_ONE)),
+        }
+    }
 }
 
 /// Takes mail until `stop`.
@@ -86,12 +105,15 @@ async fn take(plane: &Arc<Plane>, turns: &Turns, stream: UnixStream) {
     let Ok(peer) = stream.peer_cred().map(|peer| peer.uid()) else { return };
     let own = {
         let mut own = turns.own.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(own.entry(peer).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        own.entry(peer).or_insert_with(Own::new).clone()
     };
-    let Ok(_own) = own.acquire().await else { return };
-    let Ok(_turn) = turns.all.acquire().await else { return };
     let mut stream = BufReader::new(stream);
-    let answer = match read(&mut stream).await {
+    let Ok(_connection) = own.connections.try_acquire() else {
+        return answer(&mut stream, "-too much mail of this site is on its way: try again\n").await;
+    };
+    let Ok(_own) = own.turn.acquire().await else { return };
+    let Ok(_turn) = turns.all.acquire().await else { return };
+    let said = match read(&mut stream).await {
         Ok((given, claimed)) => match sender(plane, peer, &claimed) {
             Some(from) => {
                 let plane = Arc::clone(plane);
@@ -104,12 +126,16 @@ async fn take(plane: &Arc<Plane>, turns: &Turns, stream: UnixStream) {
         },
         Err(words) => Err(words.to_owned()),
     };
-    let answer = match answer {
+    let said = match said {
         Ok(id) => format!("+{id}\n"),
         Err(words) => format!("-{words}\n"),
     };
-    // Whoever left meanwhile hears nothing; the mail is taken.
-    let _ = stream.write_all(answer.as_bytes()).await;
+    answer(&mut stream, &said).await;
+}
+
+/// Whoever left meanwhile hears nothing; what was taken is taken.
+async fn answer(stream: &mut BufReader<UnixStream>, line: &str) {
+    let _ = stream.write_all(line.as_bytes()).await;
     let _ = stream.flush().await;
 }
 
