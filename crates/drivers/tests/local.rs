@@ -30,6 +30,8 @@ mod machine;
 mod measure;
 #[path = "local/native_code.rs"]
 mod native_code;
+#[path = "local/outgoing.rs"]
+mod outgoing;
 #[path = "local/own_php.rs"]
 mod own_php;
 #[path = "local/php.rs"]

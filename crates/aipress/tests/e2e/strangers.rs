@@ -11,8 +11,10 @@ mod greedy;
 mod guard;
 mod heir;
 mod network;
+mod post;
 mod processes;
 mod roles;
+mod signing_in;
 mod sockets;
 
 use aipress_testkit::Platform;
@@ -41,6 +43,10 @@ async fn a_site_gets_nothing_of_its_neighbour_unless_a_guard_is_taken_away() {
     roles::no_process_has_a_right_left_over(&platform, &neighbour).await;
     roles::nothing_in_the_data_folder_is_everybodys(&platform, &secrets);
     database::nobody_elses_rows(&platform, &hostile, &neighbour).await;
+    database::no_file_by_way_of_the_server(&platform, &hostile).await;
+    signing_in::nobody_elses_login_link(&platform, &hostile, &neighbour).await;
+    signing_in::nothing_of_the_api(&platform, &hostile, &neighbour).await;
+    post::nobody_sends_as_the_neighbour(&platform, &hostile, &neighbour).await;
     cache::nobody_elses_keys(&platform, &hostile, &neighbour).await;
     files::nobody_elses_source_by_the_opcode_cache(&platform, &hostile, &neighbour).await;
     files::no_oddity_hangs_or_leads_out(&platform, &hostile, &neighbour).await;

@@ -257,6 +257,80 @@ async fn what_is_more_than_may_run_waits_its_turn_and_is_refused() {
     assert!(sandbox.ask(&["ps"]).await.succeeded());
 }
 
+/// What an attacker's command gets done: `done` or `no` for each path.
+const REACH: &str = r#"<?php
+foreach (array_slice($argv, 1) as $path) {
+    $got = str_ends_with($path, '/planted') ? @file_put_contents($path, 'x') : @file_get_contents($path);
+    echo $got === false ? 'no' : 'done', " $path\n";
+}
+"#;
+
+#[tokio::test]
+async fn a_command_reaches_nothing_of_others_and_plants_nothing_that_runs_later() {
+    if !is_root() {
+        eprintln!("skipped: only root can give each site a Unix user of its own");
+        return;
+    }
+    let sandbox = Sandbox::with(REACH).await;
+    let (paths, other) = (&sandbox.machine.paths, fresh_uid());
+    let files = sandbox.machine.drivers().files;
+    files.ensure_slot(slot(2)).await.unwrap();
+    files.ensure_site(other, slot(2)).await.unwrap();
+    let secret = paths.site(other).join("private/secret");
+    std::fs::write(&secret, "only-for-its-owner").unwrap();
+    let shown = |path: &Path| path.display().to_string();
+    let others = [
+        shown(&secret),
+        shown(&paths.mariadb_admin()),
+        shown(&paths.redis_admin()),
+        shown(&paths.site(other).join("wp-content/planted")),
+        shown(&paths.slot_tmp(slot(2)).join("planted")),
+        shown(&paths.data().php().join("test/planted")),
+        shown(&paths.data().core("7.1").join("planted")),
+    ];
+    // What the machine runs by itself, now or later. Nothing shows these to succeed: root's own
+    // tables are no place for a test.
+    let machines = [
+        "/var/spool/cron/crontabs/planted",
+        "/var/spool/cron/atjobs/planted",
+        "/etc/cron.d/planted",
+        "/etc/cron.daily/planted",
+        "/etc/profile.d/planted",
+        "/etc/systemd/system/planted",
+        "/root/planted",
+        "/etc/shadow",
+    ];
+    let all: Vec<&str> = others.iter().map(String::as_str).chain(machines).collect();
+    let done = |out: &[u8]| {
+        let text = String::from_utf8(out.to_vec()).unwrap();
+        assert!(!text.is_empty(), "nothing was tried");
+        text.lines().filter_map(|line| line.strip_prefix("done ").map(str::to_owned)).collect()
+    };
+    let nothing: Vec<String> = Vec::new();
+    let own = shown(&paths.slot_tmp(slot(1)).join("planted"));
+    let reached: Vec<String> = done(&sandbox.ask(&[&own]).await.out);
+    assert_eq!(reached, [own], "else the others prove nothing");
+    let reached: Vec<String> = done(&sandbox.ask(&all).await.out);
+    assert_eq!(reached, nothing, "with all guards");
+    let prepend = paths.data().php().join("test/prepend.php");
+    let text = std::fs::read_to_string(&prepend).unwrap();
+    let without = text.replace("confine( $_SERVER );", "");
+    assert_ne!(without, text);
+    std::fs::write(&prepend, without).unwrap();
+    let reached: Vec<String> = done(&sandbox.ask(&all).await.out);
+    assert_eq!(reached, nothing, "without open_basedir, as the slot's user");
+    // As root, which a command never is.
+    let agent = paths.data().php().join("test/agent.php");
+    let output = std::process::Command::new(PhpInstall::detect().unwrap().cli.unwrap())
+        .arg("-n")
+        .arg(agent)
+        .args(&others)
+        .output()
+        .unwrap();
+    let reached: Vec<String> = done(&output.stdout);
+    assert_eq!(reached, others, "without the slot's user");
+}
+
 #[tokio::test]
 async fn a_slot_that_is_another_sites_runs_nothing() {
     let sandbox = Sandbox::with(LIMITS).await;

@@ -138,3 +138,56 @@ pub(super) async fn nobody_elses_rows(platform: &Platform, hostile: &Site, neigh
     hostile.gets_it_by("without a password", &[signing_in("root")]).await;
     as_admin(platform, "DROP USER 'root'@'localhost'");
 }
+
+/// A server that says "send me that file" gets it from a client that does as it is told, past
+/// `open_basedir`: neither the server nor PHP takes part.
+pub(super) async fn no_file_by_way_of_the_server(platform: &Platform, hostile: &Site) {
+    const FILE: &str = "/etc/passwd";
+    const LOOT: &str = "root:x:0:0";
+    let own = &hostile.handle;
+    as_admin(platform, &format!("CREATE TABLE {own}.files (line text)"));
+    let statements = [
+        format!("LOAD DATA LOCAL INFILE '{FILE}' INTO TABLE {own}.files"),
+        format!("SELECT line FROM {own}.files LIMIT 1"),
+    ];
+    let php = Attack::new(
+        "LOAD DATA LOCAL INFILE by PHP",
+        format!(
+            "mysqli_report(MYSQLI_REPORT_OFF);
+             ini_set('mysqli.allow_local_infile', '1');
+             $own = json_decode(file_get_contents($_SERVER['AIPRESS_SLOT_DIR'] . '/site.json'), true)['db'];
+             $db = mysqli_init();
+             $db->options(MYSQLI_OPT_LOCAL_INFILE, true);
+             $db->real_connect('localhost', $own['user'], $own['password'], '', 0, $own['socket']);
+             $db->query(\"{}\");
+             $rows = $db->query(\"{}\");
+             return $db->error . json_encode($rows ? $rows->fetch_all() : null, JSON_UNESCAPED_SLASHES);",
+            statements[0], statements[1]
+        ),
+        LOOT,
+    );
+    // The same by the server's own client, as the site's user: it has no guard of PHP's.
+    let by_client = || {
+        let output = Command::new("setpriv")
+            .arg(format!("--reuid={}", hostile.user))
+            .arg(format!("--regid={}", hostile.user))
+            .args(["--clear-groups", "--", "mariadb", "--no-defaults", "--local-infile=1"])
+            .arg("--socket")
+            .arg(platform.path("run/aipress-shard-001/mariadb/mariadb.sock"))
+            .args(["--user", own, "--force", "--execute", &statements.join(";")])
+            .env("MYSQL_PWD", hostile.secret("/db/password"))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
+    };
+    let attacks = [php];
+    hostile.gets_nothing_by("with all guards", &attacks).await;
+    let said = by_client();
+    assert!(said.contains("ERROR") && !said.contains(LOOT), "{said}");
+    as_admin(platform, "SET GLOBAL local_infile=1");
+    hostile.gets_nothing_by("with PHP's guard alone", &attacks).await;
+    let said = by_client();
+    assert!(said.contains(LOOT), "without the server's guard: {said}");
+    as_admin(platform, &format!("SET GLOBAL local_infile=0; DROP TABLE {own}.files"));
+}
