@@ -69,6 +69,7 @@ pub use packages::Packages;
 pub use php::Php;
 pub use php::PhpWorker;
 pub use php::Recycle;
+pub use php::SlotProcess;
 pub use share::Share;
 pub use share::ShareControls;
 pub use share::ShareMet;

@@ -26,6 +26,15 @@ pub struct PhpWorker {
     pub orphan: bool,
 }
 
+/// A process that runs for a slot's tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotProcess {
+    /// Process id.
+    pub pid: u32,
+    /// When it began, in the kernel's ticks: another process of the same id has another.
+    pub began: u64,
+}
+
 /// The shard's php-fpm.
 #[async_trait]
 pub trait Php: Send + Sync {
@@ -36,6 +45,14 @@ pub trait Php: Send + Sync {
     /// served a request before the call is left when it returns. Let the gateway stop sending to
     /// the slot first, or the next request makes the next one.
     async fn recycle_slot(&self, slot: Slot, how: Recycle) -> Result<u32, DriverError>;
+
+    /// What runs for the slot's tenant: workers, and as root whatever else is the slot's user's (a
+    /// `wp` command, what PHP started).
+    async fn processes(&self, slot: Slot) -> Result<Vec<SlotProcess>, DriverError>;
+
+    /// Has those of `seen` that are workers end after the request that they are at, and says how
+    /// many of `seen` are left. Waits for none: to be called again until there are none.
+    async fn retire(&self, slot: Slot, seen: &[SlotProcess]) -> Result<u32, DriverError>;
 
     /// All workers of this shard, of its master's pools and of slots' own masters.
     async fn inventory(&self) -> Result<Vec<PhpWorker>, DriverError>;

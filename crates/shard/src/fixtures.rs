@@ -1,6 +1,5 @@
 //! Intents, visitors and archives for tests.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use aipress_api::internal::SiteEntry;
@@ -25,12 +24,18 @@ use crate::smoke::As;
 use crate::smoke::Visit;
 use crate::smoke::Visitor;
 
+/// The `number`-th secrets of a tenant.
+pub(crate) fn secrets(number: u32) -> TenantSecrets {
+    let salt = |name: &&str| ((*name).to_owned(), Secret::new(format!("{name}-{number}")));
+    TenantSecrets {
+        db_password: Secret::new(format!("database-password-{number}")),
+        redis_password: Secret::new(format!("redis-password-{number}")),
+        salts: SALT_NAMES.iter().map(salt).collect(),
+    }
+}
+
 /// An intent for a new active tenant of this name.
 pub(crate) fn intent(name: &str) -> TenantIntent {
-    let salts: BTreeMap<String, Secret> = SALT_NAMES
-        .iter()
-        .map(|salt| ((*salt).to_owned(), Secret::new(format!("{salt}-of-{name}"))))
-        .collect();
     TenantIntent {
         uid: TenantUid(uuid::Uuid::new_v4()),
         name: name.parse().unwrap(),
@@ -40,11 +45,7 @@ pub(crate) fn intent(name: &str) -> TenantIntent {
         spec: TenantSpec::default(),
         home: format!("http://{name}.localhost:8080"),
         hosts: vec![format!("{name}.localhost:8080")],
-        secrets: TenantSecrets {
-            db_password: Secret::new("database-password-1"),
-            redis_password: Secret::new("redis-password-1"),
-            salts,
-        },
+        secrets: secrets(1),
         operation: None,
         content: None,
         absent: Vec::new(),

@@ -12,6 +12,7 @@ use aipress_kit::seal::SealError;
 use aipress_kit::seal::Sealer;
 use aipress_types::DesiredState;
 use aipress_types::TenantIntent;
+use aipress_types::TenantSecrets;
 use aipress_types::TenantUid;
 use aipress_types::intent::PackageRef;
 use aipress_types::intent::RolledBack;
@@ -49,6 +50,20 @@ pub struct Entry {
     /// What the shard did about plugins and themes.
     #[serde(default)]
     pub packages: KeptPackages,
+    /// Its way to other secrets, while it is on it.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+}
+
+/// A site on its way from one set of secrets to another: its database and its cache take both as
+/// long as somebody may have read the former.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// What `site.json` has, or is about to have.
+    pub used: TenantSecrets,
+    /// What it had before. `None` while the site has not begun to go over.
+    pub former: Option<TenantSecrets>,
 }
 
 /// What is kept of a tenant's plugins and themes.
@@ -176,7 +191,27 @@ impl Entry {
             refused: None,
             php_told: BTreeMap::new(),
             packages: KeptPackages::default(),
+            rotation: None,
         }
+    }
+
+    /// The same tenant, of which something else is asked.
+    pub fn asked(&self, intent: TenantIntent) -> Self {
+        let mut entry = Self { intent, ..self.clone() };
+        let others = entry.intent.secrets != self.intent.secrets;
+        // What was never whole has nobody who uses the former ones, nor has what is aside.
+        if others && entry.rotation.is_none() && entry.built && !entry.aside {
+            entry.rotation = Some(Rotation { used: self.intent.secrets.clone(), former: None });
+        }
+        entry
+            .rotation
+            .take_if(|rotation| rotation.former.is_none() && rotation.used == entry.intent.secrets);
+        entry
+    }
+
+    /// The secrets that the site uses: those that were asked for, once it has gone over to them.
+    pub fn secrets(&self) -> &TenantSecrets {
+        self.rotation.as_ref().map_or(&self.intent.secrets, |rotation| &rotation.used)
     }
 }
 

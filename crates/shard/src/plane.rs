@@ -29,6 +29,7 @@ use crate::exports::Exports;
 use crate::mail::Mails;
 use crate::meta::call::Meta;
 use crate::packages::PackageShelf;
+use crate::reconcilers::tenant::rotation::Readers;
 use crate::site_inventory::Due;
 use crate::smoke::Visitor;
 use crate::tenants::Tenants;
@@ -62,6 +63,8 @@ pub(crate) struct Plane {
     pub(crate) exports: Exports,
     /// Turns to make a site from an archive: fewer than there are workers, who have others to do.
     pub(crate) makings: Semaphore,
+    /// Who may have read secrets that a site no longer uses.
+    pub(crate) readers: Readers,
     /// Tenants to be looked at.
     pub(crate) queue: Arc<WorkQueue<TenantUid>>,
     pub(crate) health: ArcSwap<Health>,

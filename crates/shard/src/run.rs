@@ -48,6 +48,7 @@ use crate::reconcilers::limits;
 use crate::reconcilers::mail;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
+use crate::reconcilers::tenant::rotation::Readers;
 use crate::site_inventory;
 use crate::site_inventory::Due;
 use crate::smoke::Visitor;
@@ -186,6 +187,7 @@ pub(crate) fn open(
         log_reader: LogReader::new(logs),
         told: Mutex::new(told),
         makings: Semaphore::new(MAKINGS),
+        readers: Readers::default(),
         log_turns: Arc::new(Semaphore::new(LOG_READERS)),
         log_writer: log_writer.map_err(ShardError::Logs)?,
         config,

@@ -92,7 +92,7 @@ impl Tenants {
         let entry = match table.get(&intent.uid) {
             Some(held) if !intent.supersedes(&held.entry.intent) => return Ok(Accepted::Stale),
             Some(held) if intent == held.entry.intent => return Ok(Accepted::Same),
-            Some(held) => Entry { intent, ..Entry::clone(&held.entry) },
+            Some(held) => held.entry.asked(intent),
             None => Entry::new(intent),
         };
         self.journal.write(&entry)?;

@@ -20,6 +20,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use aipress_types::TenantSecrets;
 use aipress_types::TenantUid;
 
 pub use fault::Fault;
@@ -62,6 +63,14 @@ struct World {
     /// What databases take.
     rooms: BTreeMap<TenantUid, DatabaseRoom>,
     workers: BTreeMap<Slot, u32>,
+    /// How many of them are at a request that does not end.
+    busy: BTreeMap<Slot, u32>,
+    /// The slot whose site is never to be without its database and cache.
+    watched: Option<Slot>,
+    /// What credentials it must have access with besides those of its `site.json`.
+    held: Option<SiteConfig>,
+    /// Calls after which it was.
+    outages: Vec<String>,
     /// Slots' own masters, each with how many are connected to it.
     masters: BTreeMap<Slot, u32>,
     /// Commands that were run in sandboxes, in order.
@@ -74,6 +83,26 @@ struct World {
     cron_due: BTreeMap<TenantUid, i64>,
     /// What they answer.
     answers: Option<Answers>,
+}
+
+impl World {
+    /// Whether the site in the slot reaches its database and cache with these credentials.
+    fn accepts(&self, slot: Slot, config: &SiteConfig) -> bool {
+        let uid: TenantUid = config.uid;
+        self.files.is_linked(slot, uid)
+            && self.database.accepts(uid, &config.db.password)
+            && config.redis.as_ref().is_none_or(|redis| self.cache.accepts(uid, &redis.password))
+    }
+
+    /// Notes it when the watched site is without something after a call.
+    fn look(&mut self, operation: &str) {
+        let Some(slot) = self.watched else { return };
+        let Some(config) = self.files.config(slot) else { return };
+        let reaches = [Some(config), self.held.as_ref()].into_iter().flatten();
+        if !reaches.into_iter().all(|config| self.accepts(slot, config)) {
+            self.outages.push(operation.to_owned());
+        }
+    }
 }
 
 /// What a command answers.
@@ -132,6 +161,26 @@ impl SimWorld {
     /// Starts workers in a slot, as requests would.
     pub fn start_workers(&self, slot: Slot, count: u32) {
         self.lock().workers.insert(slot, count);
+    }
+
+    /// Keeps this many of a slot's workers at their requests: they began with the `site.json` that
+    /// the slot has now.
+    pub fn set_busy(&self, slot: Slot, count: u32) {
+        let mut world = self.lock();
+        world.workers.insert(slot, count);
+        world.busy.insert(slot, count);
+        world.held = world.files.config(slot).filter(|_| count > 0).cloned();
+    }
+
+    /// From now on looks after each call whether the site in the slot reaches its database and
+    /// cache, with its `site.json` and with what its busy workers read.
+    pub fn watch(&self, slot: Slot) {
+        self.lock().watched = Some(slot);
+    }
+
+    /// Calls after which the watched site did not.
+    pub fn outages(&self) -> Vec<String> {
+        self.lock().outages.clone()
     }
 
     /// Lets this many be connected to a slot's own master; nothing when it has none.
@@ -199,11 +248,16 @@ impl SimWorld {
     /// Whether a site could sign in to its database and cache with the credentials of its slot.
     pub fn can_serve(&self, slot: Slot) -> bool {
         let world = self.lock();
-        let Some(config) = world.files.config(slot) else { return false };
-        let uid: TenantUid = config.uid;
-        world.files.is_linked(slot, uid)
-            && world.database.accepts(uid, &config.db.password)
-            && config.redis.as_ref().is_none_or(|redis| world.cache.accepts(uid, &redis.password))
+        world.files.config(slot).is_some_and(|config| world.accepts(slot, config))
+    }
+
+    /// Whether a site's database, and its cache, take the passwords of these secrets.
+    pub fn accepts(&self, uid: TenantUid, secrets: &TenantSecrets) -> (bool, bool) {
+        let world = self.lock();
+        (
+            world.database.accepts(uid, &secrets.db_password),
+            world.cache.accepts(uid, &secrets.redis_password),
+        )
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {
@@ -225,6 +279,11 @@ impl SimWorld {
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
+        let effect = |world: &mut World| {
+            let done = effect(world);
+            world.look(operation);
+            done
+        };
         match fault {
             None => effect(&mut self.lock()),
             Some(FaultKind::Fail) => Err(DriverError::unavailable(operation, "simulated outage")),

@@ -8,6 +8,12 @@ use crate::layout::Slot;
 use crate::php::Php;
 use crate::php::PhpWorker;
 use crate::php::Recycle;
+use crate::php::SlotProcess;
+
+/// Stable and unlike any other slot's.
+fn pid(slot: Slot, number: u32) -> u32 {
+    slot.number() * 1000 + number
+}
 
 #[async_trait]
 impl Php for SimWorld {
@@ -19,13 +25,31 @@ impl Php for SimWorld {
         self.call("php.recycle_slot", |world| Ok(world.workers.remove(&slot).unwrap_or(0))).await
     }
 
+    async fn processes(&self, slot: Slot) -> Result<Vec<SlotProcess>, DriverError> {
+        self.call("php.processes", |world| {
+            let count = world.workers.get(&slot).copied().unwrap_or(0);
+            Ok((0..count).map(|number| SlotProcess { pid: pid(slot, number), began: 0 }).collect())
+        })
+        .await
+    }
+
+    async fn retire(&self, slot: Slot, seen: &[SlotProcess]) -> Result<u32, DriverError> {
+        self.call("php.retire", |world| {
+            let busy = world.busy.get(&slot).copied().unwrap_or(0);
+            let count = world.workers.get(&slot).copied().unwrap_or(0).min(busy);
+            world.workers.insert(slot, count);
+            let left = (0..count).filter(|n| seen.iter().any(|one| one.pid == pid(slot, *n)));
+            Ok(u32::try_from(left.count()).unwrap_or(u32::MAX))
+        })
+        .await
+    }
+
     async fn inventory(&self) -> Result<Vec<PhpWorker>, DriverError> {
         self.call("php.inventory", |world| {
             let mut workers = Vec::new();
             for (slot, count) in &world.workers {
                 for number in 0..*count {
-                    // Stable and unlike any other slot's.
-                    let pid = slot.number() * 1000 + number;
+                    let pid = pid(*slot, number);
                     workers.push(PhpWorker { pid, slot: *slot, orphan: false });
                 }
             }

@@ -8,6 +8,7 @@ mod packages;
 pub(crate) mod php_settings;
 mod publish;
 mod remove;
+pub(crate) mod rotation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,12 @@ fn names(entry: &Entry) -> Vec<&'static str> {
         DesiredState::Deleted | DesiredState::Erased => remove::REMOVED,
     }
     .to_vec();
+    let builds = matches!(entry.intent.desired, DesiredState::Active | DesiredState::Suspended);
+    if builds && rotation::is_under_way(entry) {
+        let database = names.iter().position(|name| *name == "database");
+        names.insert(database.unwrap_or(names.len()), rotation::BEGIN);
+        names.push(rotation::END);
+    }
     if packages::are_concerned(entry) {
         names.push(packages::STEP);
     }

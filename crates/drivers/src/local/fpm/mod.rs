@@ -37,6 +37,7 @@ use crate::layout::Slot;
 use crate::php::Php;
 use crate::php::PhpWorker;
 use crate::php::Recycle;
+use crate::php::SlotProcess;
 use crate::uids::ShardIds;
 use crate::unit::UnitControl;
 
@@ -100,6 +101,35 @@ impl PhpFpm {
             (former.contains(&process.pid) && process.title == title)
                 || (Some(process.uid) == uid && !is_new(process))
         })
+    }
+
+    fn processes_of(&self, slot: Slot) -> std::io::Result<Vec<SlotProcess>> {
+        let title = self.title(slot);
+        let uid = self.ids.is_isolated().then(|| self.ids.slot(slot).uid);
+        Ok(processes::list()?
+            .into_iter()
+            .filter(|process| process.title == title || Some(process.uid) == uid)
+            .filter_map(|Process { pid, .. }| {
+                processes::began(pid).map(|began| SlotProcess { pid, began })
+            })
+            .collect())
+    }
+
+    /// Has workers of the slot end after the request that they are at; `None` for all.
+    fn end_softly(&self, slot: Slot, of: Option<&[SlotProcess]>) -> std::io::Result<u32> {
+        let title = self.title(slot);
+        let wanted = |process: &Process| {
+            process.title == title
+                && of.is_none_or(|of| {
+                    of.iter().any(|one| {
+                        one.pid == process.pid && processes::began(one.pid) == Some(one.began)
+                    })
+                })
+        };
+        let workers = processes::list()?.into_iter().filter(&wanted);
+        // A worker that gets SIGQUIT ends after its request; the master starts others.
+        let ended = workers.filter(|p| processes::signal(p, Signal::QUIT, &wanted)).count();
+        Ok(u32::try_from(ended).unwrap_or(u32::MAX))
     }
 
     fn workers(&self) -> std::io::Result<Vec<PhpWorker>> {
@@ -169,16 +199,27 @@ impl Php for PhpFpm {
         let own = self.clone();
         let work = move || match how {
             Recycle::Kill => own.kill(slot),
-            Recycle::Graceful => {
-                let title = own.title(slot);
-                let wanted = |process: &Process| process.title == title;
-                let workers = processes::list()?.into_iter().filter(wanted);
-                // A worker that gets SIGQUIT ends after its request; the master starts others.
-                let ended = workers.filter(|p| processes::signal(p, Signal::QUIT, &wanted)).count();
-                Ok(u32::try_from(ended).unwrap_or(u32::MAX))
-            }
+            Recycle::Graceful => own.end_softly(slot, None),
         };
         blocking(&what, work, |error| DriverError::failed(&what, error)).await
+    }
+
+    async fn processes(&self, slot: Slot) -> Result<Vec<SlotProcess>, DriverError> {
+        let (what, own) = (format!("list processes of slot {slot}"), self.clone());
+        let failed = |error| DriverError::failed(&what, error);
+        blocking(&what, move || own.processes_of(slot), failed).await
+    }
+
+    async fn retire(&self, slot: Slot, seen: &[SlotProcess]) -> Result<u32, DriverError> {
+        let what = format!("retire workers of slot {slot}");
+        let (own, seen) = (self.clone(), seen.to_vec());
+        let work = move || {
+            own.end_softly(slot, Some(&seen))?;
+            let there = own.processes_of(slot)?;
+            let left = seen.iter().filter(|one| there.contains(one)).count();
+            Ok(u32::try_from(left).unwrap_or(u32::MAX))
+        };
+        blocking(&what, work, |error: std::io::Error| DriverError::failed(&what, error)).await
     }
 
     async fn inventory(&self) -> Result<Vec<PhpWorker>, DriverError> {

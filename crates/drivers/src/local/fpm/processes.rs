@@ -52,6 +52,18 @@ pub(crate) fn read(pid: u32) -> Option<Process> {
     })
 }
 
+/// When a process began, in ticks since the machine did; `None` when it is gone.
+pub(crate) fn began(pid: u32) -> Option<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    began_in(&String::from_utf8_lossy(&stat))
+}
+
+/// Field 22 of proc_pid_stat(5). The second is the name, which may have spaces and brackets.
+fn began_in(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
 /// Sends a signal to a process if it still is what `wanted` says. Returns whether it was sent.
 pub(crate) fn signal(process: &Process, signal: Signal, wanted: &dyn Fn(&Process) -> bool) -> bool {
     let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return false };
@@ -97,6 +109,14 @@ pub(crate) fn kill_all(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_brackets_hides_no_beginning() {
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1000 10";
+        assert_eq!(began_in(stat), Some(98_765));
+        assert_eq!(began(std::process::id()), began(std::process::id()));
+        assert!(began(std::process::id()).is_some());
+    }
 
     #[test]
     fn only_what_is_wanted_is_killed() {

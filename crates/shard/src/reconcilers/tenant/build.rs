@@ -32,6 +32,7 @@ use crate::reconcilers::tenant::packages;
 use crate::reconcilers::tenant::php_settings;
 use crate::reconcilers::tenant::publish;
 use crate::reconcilers::tenant::remove::if_there;
+use crate::reconcilers::tenant::rotation;
 use crate::steps::StepError;
 use crate::steps::Steps;
 
@@ -69,6 +70,7 @@ pub(super) async fn run(
     if entry.aside {
         bring_back(plane, &entry, slot).await?;
     }
+    let entry = let_in(plane, steps, entry).await?;
     let own_php = master::is_wanted(&entry.intent);
     let (database_from, files_from) = (content(plane, &entry), content(plane, &entry));
     let _turn = take_turn(plane, database_from.as_ref())?;
@@ -79,11 +81,11 @@ pub(super) async fn run(
         Ok::<(), StepError>(())
     };
     let files = async {
-        steps.run("cache", make_cache_user(plane, &entry.intent)).await?;
+        steps.run("cache", make_cache_user(plane, &entry)).await?;
         let made = make_files(plane, &entry, slot, &core, files_from.as_ref());
         steps.run("files", watched(steps, "files", files_from.as_ref(), made)).await
     };
-    let database = make_database(plane, &entry.intent, &core, database_from.as_ref());
+    let database = make_database(plane, &entry, &core, database_from.as_ref());
     let database = watched(steps, "database", database_from.as_ref(), database);
     let database = while_wanted(plane, uid, database_from.as_ref(), database);
     let (database, files, php) = tokio::join!(steps.run("database", database), files, php);
@@ -108,6 +110,9 @@ pub(super) async fn run(
     } else if !own_php && entry.master != Master::Shared {
         steps.run("php-end", master::end_unused(plane, uid, slot, told)).await?;
     }
+    if rotation::is_under_way(&entry) {
+        steps.run(rotation::END, rotation::end(plane, uid, slot)).await?;
+    }
     if packages::are_concerned(&entry) {
         steps.serving();
         packages::run(plane, steps, &entry, slot).await?;
@@ -117,6 +122,20 @@ pub(super) async fn run(
         Some(refusal) => Err(refusal),
         None => Ok(()),
     }
+}
+
+/// Lets other secrets in, where they are asked for; the tenant as it is then.
+async fn let_in(
+    plane: &Plane,
+    steps: &Steps<'_>,
+    entry: Arc<Entry>,
+) -> Result<Arc<Entry>, StepError> {
+    if !rotation::is_under_way(&entry) {
+        return Ok(entry);
+    }
+    let uid = entry.intent.uid;
+    steps.run(rotation::BEGIN, rotation::begin(plane, uid)).await?;
+    Ok(plane.tenants.fetch(uid).map_or(entry, |tenant| tenant.entry))
 }
 
 /// A turn to make a site from an archive. Whoever gets none comes back: a worker that waited would
@@ -207,20 +226,20 @@ async fn bring_back(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), Step
     for path in restored.unwrap_or_default().refused {
         tracing::warn!(tenant_id = %uid, path = %path.display(), "a hard link to a foreign file kept its owner");
     }
-    if_there(entry, plane.drivers.database.bring_back(&site_database(&entry.intent)).await)?;
+    if_there(entry, plane.drivers.database.bring_back(&site_database(entry)).await)?;
     plane.tenants.update(uid, |entry| entry.aside = false)?;
     Ok(())
 }
 
 async fn make_database(
     plane: &Plane,
-    intent: &TenantIntent,
+    entry: &Entry,
     core: &ShardCore,
     content: Option<&Content>,
 ) -> Result<(), StepError> {
-    let database = &plane.drivers.database;
+    let (database, intent) = (&plane.drivers.database, &entry.intent);
     if let Some(content) = content {
-        database.ensure_site_from(&site_database(intent), &core.version, content).await?;
+        database.ensure_site_from(&site_database(entry), &core.version, content).await?;
         if intent.desired == DesiredState::Active {
             database.resume(intent.uid).await?;
         }
@@ -235,7 +254,9 @@ async fn make_database(
         admin_email: wordpress.admin_email.clone().unwrap_or_else(|| default_email(intent)),
         now_unix_s: plane.clock.now().unix_timestamp(),
     };
-    database.ensure_site(&site_database(intent), &core.version, &personalization).await?;
+    database.ensure_site(&site_database(entry), &core.version, &personalization).await?;
+    // Exactly these: one that is left of an entry that was lost must not open it for ever.
+    database.set_passwords(intent.uid, &rotation::passwords(entry).0).await?;
     if intent.desired == DesiredState::Active {
         database.resume(intent.uid).await?;
     }
@@ -247,15 +268,15 @@ fn default_email(intent: &TenantIntent) -> String {
     format!("admin@{}.invalid", intent.name)
 }
 
-async fn make_cache_user(plane: &Plane, intent: &TenantIntent) -> Result<(), StepError> {
-    let user =
-        CacheUser { uid: intent.uid, passwords: vec![intent.secrets.redis_password.clone()] };
+async fn make_cache_user(plane: &Plane, entry: &Entry) -> Result<(), StepError> {
+    let uid = entry.intent.uid;
+    let user = CacheUser { uid, passwords: rotation::passwords(entry).1 };
     match plane.drivers.cache.ensure_user(&user).await {
         Ok(_) => Ok(()),
         // A site does without its cache until Redis is back.
         Err(error) if error.is_retryable() => {
-            tracing::warn!(tenant_id = %intent.uid, %error, "cache user waits for redis");
-            plane.queue.add_after(intent.uid, CACHE_AGAIN);
+            tracing::warn!(tenant_id = %uid, %error, "cache user waits for redis");
+            plane.queue.add_after(uid, CACHE_AGAIN);
             Ok(())
         }
         Err(error) => Err(error.into()),
@@ -277,7 +298,7 @@ async fn make_files(
         Some(content) => files.ensure_site_from(intent.uid, slot, content).await?,
         None => files.ensure_site(intent.uid, slot).await?,
     };
-    files.write_site_json(slot, &site_config(plane, intent, slot, core)).await?;
+    files.write_site_json(slot, &site_config(plane, entry, slot, core)).await?;
     Ok(())
 }
 
@@ -369,16 +390,17 @@ async fn suspend(plane: &Plane, entry: &Entry, slot: Slot) -> Result<(), StepErr
     master::end(plane, entry, slot).await
 }
 
-fn site_database(intent: &TenantIntent) -> SiteDatabase {
-    SiteDatabase::of(intent.uid, intent.secrets.db_password.clone())
+fn site_database(entry: &Entry) -> SiteDatabase {
+    SiteDatabase::of(entry.intent.uid, entry.secrets().db_password.clone())
 }
 
 pub(super) fn site_config(
     plane: &Plane,
-    intent: &TenantIntent,
+    entry: &Entry,
     slot: Slot,
     core: &ShardCore,
 ) -> SiteConfig {
+    let (intent, secrets) = (&entry.intent, entry.secrets());
     let paths = &plane.config.paths;
     let handle = tenant_handle(intent.uid);
     SiteConfig {
@@ -395,15 +417,15 @@ pub(super) fn site_config(
             socket: paths.mariadb_socket(),
             name: handle.clone(),
             user: handle.clone(),
-            password: intent.secrets.db_password.clone(),
+            password: secrets.db_password.clone(),
         },
         redis: Some(SiteConfigRedis {
             socket: paths.redis_socket(),
             user: handle,
-            password: intent.secrets.redis_password.clone(),
+            password: secrets.redis_password.clone(),
             prefix: key_prefix(intent.uid),
         }),
-        salts: intent.secrets.salts.clone(),
+        salts: secrets.salts.clone(),
         env: intent.spec.env.clone(),
         security: intent.spec.security.clone(),
     }

@@ -191,7 +191,7 @@ async fn switch(
 ) -> Result<(), StepError> {
     plane.tenants.update(uid, |entry| entry.core_version = Some(core.version.clone()))?;
     let entry = entry(plane, uid)?;
-    let config = build::site_config(plane, &entry.intent, slot, core);
+    let config = build::site_config(plane, &entry, slot, core);
     plane.drivers.files.write_site_json(slot, &config).await?;
     plane.drivers.php.recycle_slot(slot, Recycle::Kill).await?;
     Ok(())

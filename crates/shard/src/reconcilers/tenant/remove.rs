@@ -24,7 +24,13 @@ pub(super) async fn set_aside(
     let uid = entry.intent.uid;
     let drivers = &plane.drivers;
     // Said before it is begun: what is half aside is brought back whole.
-    plane.tenants.update(uid, |entry| entry.aside = true)?;
+    // Nobody is left who uses former secrets: whoever runs is killed, and killed again before it is
+    // brought back.
+    plane.tenants.update(uid, |entry| {
+        entry.aside = true;
+        entry.rotation = None;
+    })?;
+    plane.readers.forget(uid);
     leave_slot(plane, steps, entry).await?;
     let files = async { if_there(entry, drivers.files.trash_site(uid).await) };
     let files = steps.run("files", files).await?;

@@ -4,6 +4,7 @@
 mod core_move;
 mod makings;
 mod own_php;
+mod rotation;
 
 use super::*;
 use crate::config::LimitOverrides;
@@ -13,6 +14,7 @@ use crate::core::ShardCore;
 use crate::fixtures::Pages;
 use crate::fixtures::Shelf;
 use crate::fixtures::intent;
+use crate::fixtures::secrets;
 use crate::inventory;
 use crate::mail::MailSettings;
 use crate::reconcilers::health;
@@ -58,6 +60,9 @@ const CALLS: &[&str] = &[
     "php.master_health",
     "php.ensure_master",
     "php.end_master",
+    "database.set_passwords",
+    "php.processes",
+    "php.retire",
 ];
 
 struct Empty;
@@ -184,19 +189,19 @@ async fn unexplained(plane: &Plane) -> Vec<String> {
     wrong.map(|item| format!("{} {}: {}", item.kind, item.name, item.problem.unwrap())).collect()
 }
 
-/// The life of a site: each is reached from the one before.
-const LIFE: &[(DesiredState, Tier)] = &[
-    (DesiredState::Active, Tier::Bronze),
-    (DesiredState::Active, Tier::Gold),
-    (DesiredState::Suspended, Tier::Gold),
-    (DesiredState::Active, Tier::Gold),
-    (DesiredState::Deleted, Tier::Gold),
-    (DesiredState::Active, Tier::Gold),
-    (DesiredState::Active, Tier::Silver),
-    (DesiredState::Suspended, Tier::Silver),
-    (DesiredState::Active, Tier::Gold),
-    (DesiredState::Deleted, Tier::Bronze),
-    (DesiredState::Erased, Tier::Bronze),
+/// The life of a site, each reached from the one before: state, tier and which secrets.
+const LIFE: &[(DesiredState, Tier, u32)] = &[
+    (DesiredState::Active, Tier::Bronze, 1),
+    (DesiredState::Active, Tier::Gold, 2),
+    (DesiredState::Suspended, Tier::Gold, 3),
+    (DesiredState::Active, Tier::Gold, 4),
+    (DesiredState::Deleted, Tier::Gold, 4),
+    (DesiredState::Active, Tier::Gold, 4),
+    (DesiredState::Active, Tier::Silver, 5),
+    (DesiredState::Suspended, Tier::Silver, 5),
+    (DesiredState::Active, Tier::Gold, 5),
+    (DesiredState::Deleted, Tier::Bronze, 6),
+    (DesiredState::Erased, Tier::Bronze, 6),
 ];
 
 fn ask(base: &TenantIntent, generation: u64, desired: DesiredState) -> TenantIntent {
@@ -211,8 +216,9 @@ fn ask_tier(base: &TenantIntent, generation: u64, tier: Tier) -> TenantIntent {
 
 /// The `index`-th stage of a life, and what it is.
 fn stage(base: &TenantIntent, index: usize) -> TenantIntent {
-    let (desired, tier) = LIFE[index];
-    TenantIntent { desired, ..ask_tier(base, index as u64 + 1, tier) }
+    let (desired, tier, number) = LIFE[index];
+    let secrets = secrets(number);
+    TenantIntent { desired, secrets, ..ask_tier(base, index as u64 + 1, tier) }
 }
 
 async fn check(
@@ -228,6 +234,18 @@ async fn check(
     let slot = tenant.entry.slot.and_then(Slot::new);
     let serves = slot.is_some_and(|slot| machine.world.can_serve(slot));
     assert_eq!(serves, desired == DesiredState::Active, "{context}");
+    assert_eq!(tenant.entry.rotation, None, "{context}");
+    if serves {
+        let config = machine.world.site_config(slot.unwrap()).unwrap();
+        assert_eq!(config.db.password, wanted.secrets.db_password, "{context}");
+        assert_eq!(config.salts, wanted.secrets.salts, "{context}");
+        // And with none that it had before.
+        for number in 1..7 {
+            let (database, cache) = machine.world.accepts(uid, &secrets(number));
+            let is_wanted = secrets(number) == wanted.secrets;
+            assert_eq!((database, cache), (is_wanted, is_wanted), "{context}: {number}");
+        }
+    }
     let sits = matches!(desired, DesiredState::Active | DesiredState::Suspended);
     assert_eq!(slot.is_some(), sits, "{context}");
     // Gold has a master of its own while it is served, and nobody else ever has.
