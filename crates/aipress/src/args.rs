@@ -67,6 +67,7 @@ pub(crate) use site_package::SitePackageUpdate;
 pub(crate) use site_package::ThemeVerb;
 pub(crate) use tenant::TenantCreate;
 pub(crate) use tenant::TenantList;
+pub(crate) use tenant::TenantRotateSecrets;
 pub(crate) use tenant::TenantUpdate;
 pub(crate) use tenant::TenantVerb;
 pub(crate) use tenant::TenantWp;

@@ -32,6 +32,7 @@ pub const EVENT_KINDS: &[EventKind] = &[
     of("tenant.update", "another spec, labels or display name are asked for", SITE),
     of("tenant.suspend", "asked to be suspended", SITE),
     of("tenant.resume", "asked to be resumed", SITE),
+    of("tenant.rotate_secrets", "new passwords or salts are asked for", SITE),
     of("tenant.delete", "asked to be deleted", SITE),
     of("tenant.undelete", "asked to be back", SITE),
     of("tenant.erase", "asked to be erased, or 7 days after it was deleted", SITE),

@@ -68,6 +68,7 @@ pub(crate) enum Action {
     TenantPackageRemove,
     TenantPackageUpdate,
     TenantResume,
+    TenantRotateSecrets,
     TenantSuspend,
     TenantUndelete,
     TenantUpdate,

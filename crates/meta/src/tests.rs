@@ -24,6 +24,7 @@ mod packages;
 mod placement;
 mod plane;
 mod plans;
+mod rotation;
 mod shard;
 mod site_packages;
 pub(crate) mod transfers;

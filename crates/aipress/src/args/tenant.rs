@@ -94,6 +94,17 @@ pub(crate) enum TenantVerb {
     /// Serve a suspended site again
     #[command(after_help = examples!["aipress tenant resume bakery"])]
     Resume(Plain),
+    /// Give a site new passwords and salts; no request fails, salts sign people out
+    ///
+    /// The old passwords go when nobody can come with them any more: PHP's workers end after the
+    /// request that they are at. New salts sign everybody out of wp-admin; `--only database,cache`
+    /// leaves them.
+    #[command(after_help = examples![
+        "aipress tenant rotate-secrets bakery",
+        "aipress tenant rotate-secrets bakery --only database,cache",
+        "aipress tenant rotate-secrets bakery --dry-run",
+    ])]
+    RotateSecrets(TenantRotateSecrets),
     /// Make a link that signs in to wp-admin once
     #[command(after_help = examples![
         "aipress tenant login bakery",
@@ -251,6 +262,18 @@ pub(crate) struct TenantList {
     /// At most so many
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) limit: Option<usize>,
+}
+
+/// `tenant rotate-secrets`.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct TenantRotateSecrets {
+    /// Name or uid of the site
+    pub(crate) tenant: String,
+    /// Only these: database, cache, salts [default: all]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) only: Vec<aipress_api::SecretKind>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
 }
 
 /// `tenant update`.

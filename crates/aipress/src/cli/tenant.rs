@@ -57,6 +57,7 @@ pub(crate) async fn run(
             change::guarded(&client, args, "suspend", what, output).await
         }
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
+        TenantVerb::RotateSecrets(args) => change::rotate_secrets(&client, args, output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
         TenantVerb::Mail { tenant, id } => mail::run(&client, &tenant, id, output).await,
         TenantVerb::Cron { tenant } => cron::run(&client, &tenant, output).await,

@@ -17,6 +17,7 @@ use crate::mail::MailView;
 use crate::page::Page;
 use crate::paths;
 use crate::route::RouteView;
+use crate::secret::RotateSecrets;
 use crate::tenant::Accepted;
 use crate::tenant::TenantCreate;
 use crate::tenant::TenantPatch;
@@ -99,6 +100,18 @@ impl ApiClient {
     /// See [`ApiError`].
     pub async fn tenant_verb(&self, id: &str, verb: &str) -> Result<Accepted, ApiError> {
         self.change(Method::POST, &path(id, verb), &()).await
+    }
+
+    /// `POST /v1/tenants/{id}/rotate-secrets`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_rotate_secrets(
+        &self,
+        id: &str,
+        body: &RotateSecrets,
+    ) -> Result<Accepted, ApiError> {
+        self.change(Method::POST, &path(id, "rotate-secrets"), body).await
     }
 
     /// `GET /v1/tenants/{id}/route`.

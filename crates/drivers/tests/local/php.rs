@@ -210,6 +210,40 @@ async fn workers_run_as_their_slot_and_end_with_their_tenant() {
 }
 
 #[tokio::test]
+async fn those_that_began_before_are_retired_after_their_request_and_later_ones_are_left_alone() {
+    let shard = Shard::start(None).await;
+    let uid = shard.site(4).await;
+    let waits = "<?php touch(__DIR__ . '/begun'); while (!file_exists(__DIR__ . '/go')) { \
+                 usleep(10000); clearstatcache(); } echo 'whole';";
+    let page = shard.put(4, uid, "waits.php", waits);
+    let (socket, file) = (shard.machine.paths.fpm_socket(slot(4)), page.clone());
+    let asking = std::thread::spawn(move || ask(&socket, &file, ""));
+    let begun = page.with_file_name("begun");
+    let started = Instant::now();
+    while !begun.exists() {
+        assert!(started.elapsed() < Duration::from_secs(60), "the request does not begin");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let php = &shard.drivers.php;
+    let seen = php.processes(slot(4)).await.unwrap();
+    assert!(!seen.is_empty());
+    assert!(php.retire(slot(4), &seen).await.unwrap() >= 1, "it is at its request");
+    assert_eq!(shard.ask(4, Path::new(PING_PATH), ""), "pong", "another answers");
+    std::fs::write(page.with_file_name("go"), "").unwrap();
+    assert_eq!(asking.join().unwrap(), "whole");
+    let started = Instant::now();
+    while php.retire(slot(4), &seen).await.unwrap() > 0 {
+        assert!(started.elapsed() < Duration::from_secs(60), "they do not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Whoever came later is nobody of those.
+    assert_eq!(shard.ask(4, Path::new(PING_PATH), ""), "pong");
+    let later = php.processes(slot(4)).await.unwrap();
+    assert_eq!(php.retire(slot(4), &seen).await.unwrap(), 0);
+    assert_eq!(php.processes(slot(4)).await.unwrap(), later);
+}
+
+#[tokio::test]
 async fn orphans_of_a_killed_master_are_seen_and_ended() {
     let shard = Shard::start(None).await;
     let uid = shard.site(1).await;

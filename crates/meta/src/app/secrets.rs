@@ -2,7 +2,9 @@
 //! for its shard.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use aipress_api::SecretKind;
 use aipress_kit::random;
 use aipress_kit::random::RandomError;
 use aipress_kit::seal::SealError;
@@ -36,16 +38,43 @@ fn place(uid: TenantUid) -> String {
 
 /// Fresh secrets, sealed.
 pub(crate) fn make(sealer: &Sealer, uid: TenantUid) -> Result<Vec<u8>, SecretsError> {
+    let secrets =
+        TenantSecrets { db_password: password()?, redis_password: password()?, salts: salts()? };
+    seal(sealer, uid, &secrets)
+}
+
+/// What [`make`] sealed for this tenant, with fresh ones of these kinds, sealed.
+pub(crate) fn rotate(
+    sealer: &Sealer,
+    uid: TenantUid,
+    sealed: &[u8],
+    kinds: &BTreeSet<SecretKind>,
+) -> Result<Vec<u8>, SecretsError> {
+    let mut secrets = open(sealer, uid, sealed)?;
+    for kind in kinds {
+        match kind {
+            SecretKind::Database => secrets.db_password = password()?,
+            SecretKind::Cache => secrets.redis_password = password()?,
+            SecretKind::Salts => secrets.salts = salts()?,
+        }
+    }
+    seal(sealer, uid, &secrets)
+}
+
+fn password() -> Result<Secret, SecretsError> {
+    Ok(Secret::new(random::alphanumeric(PASSWORD_LENGTH)?))
+}
+
+fn salts() -> Result<BTreeMap<String, Secret>, SecretsError> {
     let mut salts = BTreeMap::new();
     for name in SALT_NAMES {
         salts.insert(name.to_owned(), Secret::new(random::alphanumeric(SALT_LENGTH)?));
     }
-    let secrets = TenantSecrets {
-        db_password: Secret::new(random::alphanumeric(PASSWORD_LENGTH)?),
-        redis_password: Secret::new(random::alphanumeric(PASSWORD_LENGTH)?),
-        salts,
-    };
-    let plain = serde_json::to_vec(&secrets).map_err(|_| SecretsError::Form)?;
+    Ok(salts)
+}
+
+fn seal(sealer: &Sealer, uid: TenantUid, secrets: &TenantSecrets) -> Result<Vec<u8>, SecretsError> {
+    let plain = serde_json::to_vec(secrets).map_err(|_| SecretsError::Form)?;
     Ok(sealer.seal(&place(uid), &plain)?)
 }
 
@@ -74,6 +103,17 @@ mod tests {
         assert_eq!(opened.salts.len(), 8);
         assert!(opened.salts.values().all(|salt| salt.expose().len() == 64));
         assert_ne!(opened.db_password, opened.redis_password);
+        let rotate = |kinds: &[SecretKind]| {
+            let kinds = kinds.iter().copied().collect();
+            open(&sealer, one, &rotate(&sealer, one, &sealed, &kinds).unwrap()).unwrap()
+        };
+        let salts = rotate(&[SecretKind::Salts]);
+        assert!(salts.salts.iter().all(|(name, salt)| opened.salts[name] != *salt));
+        assert_eq!(TenantSecrets { salts: opened.salts.clone(), ..salts }, opened);
+        let passwords = rotate(&[SecretKind::Database, SecretKind::Cache]);
+        assert_eq!(passwords.salts, opened.salts);
+        assert_ne!(passwords.db_password, opened.db_password);
+        assert_ne!(passwords.redis_password, opened.redis_password);
         assert!(!sealed.windows(8).any(|w| w == &opened.db_password.expose().as_bytes()[..8]));
     }
 }

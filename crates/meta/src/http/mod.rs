@@ -92,6 +92,7 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::document::document))
         .routes(routes!(tenants::suspend::suspend))
         .routes(routes!(tenants::resume::resume))
+        .routes(routes!(tenants::rotate_secrets::rotate_secrets))
         .routes(routes!(tenants::undelete::undelete))
         .routes(routes!(tenants::erase::erase))
         .routes(routes!(tenants::route::route))

@@ -22,6 +22,7 @@ const TABLE: &[(&str, &str, u16, u16, u16)] = &[
     ("PATCH", "/v1/tenants/{name}", 404, 200, 200),
     ("POST", "/v1/tenants/{name}/login-link", 404, 200, 200),
     ("POST", "/v1/tenants/{name}/resume", 404, 409, 409),
+    ("POST", "/v1/tenants/{name}/rotate-secrets", 404, 202, 202),
     ("POST", "/v1/tenants/{name}/undelete", 404, 409, 409),
     ("POST", "/v1/tenants/{name}/erase", 404, 409, 409),
     ("POST", "/v1/tenants/{name}/wp", 404, 200, 200),

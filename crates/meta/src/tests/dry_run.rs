@@ -185,6 +185,8 @@ fn of_sites() -> Vec<Case> {
         Case::new("DELETE", "/v1/tenants/{id}", &["bakery"], "tenant.delete"),
         Case::new("POST", "/v1/tenants/{id}/suspend", &["bakery"], "tenant.suspend"),
         Case::new("POST", "/v1/tenants/{id}/resume", &["asleep"], "tenant.resume"),
+        Case::new("POST", "/v1/tenants/{id}/rotate-secrets", &["bakery"], "tenant.rotate_secrets")
+            .with(json!({ "only": ["salts"] })),
         Case::new("POST", "/v1/tenants/{id}/undelete", &["gone"], "tenant.undelete"),
         Case::new("POST", "/v1/tenants/{id}/erase", &["gone"], "tenant.erase"),
         Case::new("POST", "/v1/tenants/{id}/login-link", &["bakery"], "tenant.login_link")

@@ -146,7 +146,7 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
         RouteView ServerSentEvent ShardPatch ShardView SitePackageUpdate SitePackageView
         TenantCreate TenantDocument TenantPatch
         TenantView WebhookCreate WebhookPatch WebhookRotate WebhookSecretView WebhookView WpCommand
-        WpLine
+        RotateSecrets WpLine
     }
 }
 

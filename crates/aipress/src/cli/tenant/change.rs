@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use aipress_api::Accepted;
+use aipress_api::RotateSecrets;
+use aipress_api::SecretKind;
 use aipress_api::TenantPatch;
 use aipress_api::client::ApiClient;
 use aipress_types::spec::fields::FIELDS;
@@ -12,6 +14,7 @@ use serde_json::json;
 use crate::args::Guarded;
 use crate::args::Output;
 use crate::args::Plain;
+use crate::args::TenantRotateSecrets;
 use crate::args::TenantUpdate;
 use crate::args::Wait;
 use crate::cli::confirm;
@@ -48,6 +51,22 @@ pub(super) async fn plain(
 ) -> Result<(), Failure> {
     let accepted = client.tenant_verb(&args.tenant, verb).await?;
     end(client, accepted, args.wait, output).await
+}
+
+/// `rotate-secrets`.
+pub(super) async fn rotate_secrets(
+    client: &ApiClient,
+    args: TenantRotateSecrets,
+    output: Output,
+) -> Result<(), Failure> {
+    let salts = args.only.is_empty() || args.only.contains(&SecretKind::Salts);
+    let body = RotateSecrets { only: args.only };
+    let accepted = client.tenant_rotate_secrets(&args.tenant, &body).await?;
+    end(client, accepted, args.wait, output).await?;
+    if salts {
+        output::note("Its salts are new: whoever was signed in to wp-admin signs in again.");
+    }
+    Ok(())
 }
 
 /// `update`.

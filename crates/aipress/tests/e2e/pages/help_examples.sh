@@ -165,6 +165,9 @@ aipress tenant login bakery
 aipress tenant wp bakery -- user create anna anna@example.org --role=editor
 aipress tenant login bakery --user anna
 aipress tenant open bakery
+aipress tenant rotate-secrets bakery
+aipress tenant rotate-secrets bakery --only database,cache
+aipress tenant rotate-secrets bakery --dry-run
 #: person: aipress tenant suspend bakery
 aipress tenant suspend bakery --yes
 aipress tenant resume bakery

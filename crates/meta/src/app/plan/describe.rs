@@ -27,6 +27,9 @@ const SUSPENDED: &[&str] = &["slot", "core", "database", "cache", "files", "susp
 /// Towards one that is not there.
 const REMOVED: &[&str] = &["unroute", "workers", "files", "database", "cache", "slot"];
 
+/// Towards one that has other secrets.
+const ROTATED: &[&str] =
+    &["slot", "core", "secrets", "database", "cache", "files", "serving", "secrets-end"];
 /// Towards a site that is made of an archive.
 const UNPACKED: &[&str] = &["slot", "core", "cache", "files", "database", "serving"];
 /// Towards one that is made of another.
@@ -67,6 +70,7 @@ pub(crate) fn words(noted: &Noted, changes: &[PlanChange]) -> Option<Words> {
             &[],
             format!("`aipress tenant suspend {name}`"),
         ),
+        "tenant.rotate_secrets" => Some(rotate(name, &rotated(noted))),
         "tenant.delete" => made(
             format!("delete `{name}`: its slot is freed, its files and database are kept aside"),
             REMOVED,
@@ -102,6 +106,32 @@ pub(crate) fn words(noted: &Noted, changes: &[PlanChange]) -> Option<Words> {
         "shard.update" => Some(shard(name, changes)),
         _ => beside::words(noted, changes),
     }
+}
+
+fn rotate(name: &str, kinds: &[&str]) -> Words {
+    let mut may_break = Vec::new();
+    if kinds.contains(&"salts") {
+        may_break.push("whoever is signed in to wp-admin is signed out");
+    }
+    if kinds.iter().any(|kind| *kind != "salts") {
+        may_break.extend([
+            "PHP's workers of the site are replaced, each after the request that it is at",
+            "what was made to sign in with the old passwords can no longer",
+        ]);
+    }
+    let titles = [ACCEPT].iter().chain(ROTATED).chain(&[ROUTE]);
+    Words {
+        summary: format!("give `{name}` new secrets: {}", kinds.join(", ")),
+        steps: titles.map(|step| title("tenant.rotate_secrets", step).to_owned()).collect(),
+        may_break: may_break.into_iter().map(str::to_owned).collect(),
+        undo: "it can't be undone: rotate again".to_owned(),
+    }
+}
+
+/// Which secrets are other ones.
+fn rotated(noted: &Noted) -> Vec<&str> {
+    let kinds = noted.after.as_ref().and_then(|after| after.get("rotated")?.as_array());
+    kinds.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn update(name: &str, changes: &[PlanChange]) -> Words {
@@ -222,6 +252,7 @@ mod tests {
             "tenant.update",
             "tenant.suspend",
             "tenant.resume",
+            "tenant.rotate_secrets",
             "tenant.delete",
             "tenant.undelete",
             "tenant.erase",

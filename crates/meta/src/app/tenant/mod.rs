@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod document;
 pub(crate) mod erase_due;
 pub(crate) mod put;
+pub(crate) mod rotate_secrets;
 pub(crate) mod transition;
 pub(crate) mod update;
 

@@ -15,6 +15,7 @@ pub(crate) mod mail;
 pub(crate) mod plugins;
 pub(crate) mod put;
 pub(crate) mod resume;
+pub(crate) mod rotate_secrets;
 pub(crate) mod route;
 pub(crate) mod show;
 pub(crate) mod suspend;
