@@ -1,6 +1,9 @@
 //! An acknowledged change never ends half: killed before and after each of its steps it ends
 //! whole, and the inventory has nothing unexplained.
 
+mod changes;
+mod meta;
+
 use std::time::Duration;
 
 use aipress_testkit::Platform;

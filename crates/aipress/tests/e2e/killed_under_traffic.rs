@@ -78,23 +78,7 @@ impl Traffic {
         end_process(pid);
         self.platform.back(unit, pid).await;
         let came_back = Instant::now();
-        wait_until(
-            Duration::from_secs(30),
-            &format!("all sites answer after {unit}"),
-            async || {
-                let mut good =
-                    BTreeMap::from_iter(self.since(killed).iter().map(|hit| (hit.site.clone(), 0)));
-                for hit in self.since(came_back).iter().filter(|hit| hit.begun > came_back) {
-                    *good.entry(hit.site.clone()).or_insert(0) += u32::from(hit.is_good());
-                }
-                if good.len() == self.visitors.len() && good.values().all(|count| *count > 1) {
-                    Ok(())
-                } else {
-                    Err(format!("{good:?}"))
-                }
-            },
-        )
-        .await;
+        self.all_answer(unit, came_back).await;
         let hits = self.since(killed);
         let failed = hits.iter().filter(|hit| !hit.is_good()).count();
         println!(
@@ -103,6 +87,24 @@ impl Traffic {
             hits.len()
         );
         (killed, hits)
+    }
+
+    /// Every site gives pages that were asked for after `moment`.
+    async fn all_answer(&self, unit: &str, moment: Instant) {
+        let what = format!("all sites answer after {unit}");
+        wait_until(Duration::from_secs(60), &what, async || {
+            let hits = self.hits.lock().unwrap();
+            let mut good = BTreeMap::from_iter(hits.iter().map(|hit| (hit.site.clone(), 0)));
+            for hit in hits.iter().filter(|hit| hit.begun > moment) {
+                *good.entry(hit.site.clone()).or_insert(0) += u32::from(hit.is_good());
+            }
+            if good.len() == self.visitors.len() && good.values().all(|count| *count > 1) {
+                Ok(())
+            } else {
+                Err(format!("{good:?}"))
+            }
+        })
+        .await;
     }
 
     fn since(&self, moment: Instant) -> Vec<Hit> {
@@ -202,6 +204,8 @@ async fn every_process_is_back_by_itself_and_sites_not_concerned_never_fail() {
     let [first, second, elsewhere] = sites.each_ref().map(String::as_str);
     let mut author = platform.admin(first).await;
     let before = author.publish("Written in peace").await;
+    // One of the two has a php-fpm of its own.
+    platform.cli(&["tenant", "update", second, "--tier", "gold"]).await.good();
     let traffic = Traffic::start(Arc::clone(&platform), &[first, second, elsewhere], author);
 
     // Nobody needs these for a page.
@@ -217,8 +221,14 @@ async fn every_process_is_back_by_itself_and_sites_not_concerned_never_fail() {
         let failed: Vec<&Hit> = hits.iter().filter(failed).collect();
         assert!(failed.is_empty(), "{unit}: {failed:#?}");
     }
+    // And one is one site's.
+    let own = own_php(&platform).await;
+    let (_, hits) = traffic.strike(&own).await;
+    let failed = hits.iter().filter(|hit| hit.site != second && !hit.is_good());
+    assert_eq!(failed.count(), 0, "{own}: {hits:#?}");
     nobody_is_refused_by_a_killed_edge(&platform, &traffic).await;
     the_data_plane_outlives_the_control_plane(&platform, &traffic, &shard).await;
+    sites_outlive_the_supervisor(&platform, &traffic).await;
 
     let (posts, names) = traffic.end().await;
     println!("{} posts and {} sites were acknowledged", posts.len(), names.len());
@@ -233,6 +243,30 @@ async fn every_process_is_back_by_itself_and_sites_not_concerned_never_fail() {
         assert_eq!(platform.visitor(name).get("/").await.with_status(200).title(), *name);
     }
     platform.has_clean_inventory().await;
+}
+
+/// The php-fpm of the only gold site.
+async fn own_php(platform: &Platform) -> String {
+    let units = platform.units().await;
+    let mut own = units.into_iter().filter(|u| u.name.contains("php-fpm-slot") && u.pid.is_some());
+    own.next().unwrap().name
+}
+
+/// Everybody is served while nobody supervises; the next supervisor takes over, and all is as
+/// before.
+async fn sites_outlive_the_supervisor(platform: &Platform, traffic: &Traffic) {
+    let status = platform.cli(&["status", "-o", "json"]).await.good().json();
+    let killed = Instant::now();
+    end_process(i32::try_from(status["pid"].as_i64().unwrap()).unwrap());
+    wait_until(Duration::from_secs(60), "the supervisor is gone", async || {
+        if platform.cli(&["status"]).await.code == 1 { Ok(()) } else { Err("it answers".into()) }
+    })
+    .await;
+    traffic.all_answer("the supervisor's end", Instant::now()).await;
+    let failed: Vec<Hit> = traffic.since(killed).into_iter().filter(|h| !h.is_good()).collect();
+    assert!(failed.is_empty(), "without a supervisor: {failed:#?}");
+    platform.up().await.good();
+    traffic.all_answer("the next supervisor", Instant::now()).await;
 }
 
 /// A connection made after the kill waits in the backlog and is answered. Of several tries the

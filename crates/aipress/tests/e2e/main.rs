@@ -20,6 +20,7 @@ mod pages;
 mod plans;
 mod refused;
 mod rootless;
+mod rotation;
 mod starting;
 mod strangers;
 mod told;
