@@ -15,12 +15,6 @@ const DEATHS: [[&str; 4]; 2] = [
     ["meta.change.before", "meta.push.before", "meta.report.before", "meta.finish.before"],
     ["meta.change.after", "meta.push.after", "meta.report.after", "meta.finish.after"],
 ];
-4] = [
-    ["meta.change.before", "meta.report.before"],
-    ["meta.change.after", "meta.report.after"],
-    ["meta.push.before", "meta.finish.before"],
-    ["meta.push.after", "meta.finish.after"],
-];
 
 /// Sends a change until it is acknowledged, each time under its key, and gives its operation.
 async fn acknowledged(
