@@ -21,6 +21,9 @@ use aipress_supervise::Options;
 use aipress_supervise::SocketError;
 use aipress_supervise::Supervisor;
 use anyhow::Context;
+use rustix::process::Resource;
+use rustix::process::Rlimit;
+use rustix::process::setrlimit;
 
 use crate::args::Up;
 use crate::data;
@@ -35,6 +38,9 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
     if up.detach {
         return detach::run(&paths, &up).await;
     }
+    // It has the roles' tokens in memory, and the master key where that is given by a variable.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("keep memory off the disk")?;
     let lock = InstanceLock::acquire(&paths.run()).map_err(|error| locked(&paths, error))?;
     if !data::is_root() {
         eprintln!(

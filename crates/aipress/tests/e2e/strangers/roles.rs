@@ -96,6 +96,8 @@ pub(super) async fn no_process_has_a_right_left_over(platform: &Platform, site: 
     for (unit, owner) in units {
         processes.push((unit.to_owned(), owner, platform.pid(unit).await));
     }
+    let supervisor = platform.processes().into_iter().find(|it| it.command.contains(" up "));
+    leaves_no_core_file("the supervisor", supervisor.expect("the supervisor").pid);
     for (name, owner, pid) in processes {
         let status = Status::of(pid);
         assert_eq!(status.only_id("Uid"), id(owner), "{name}");
@@ -118,10 +120,7 @@ pub(super) async fn no_process_has_a_right_left_over(platform: &Platform, site: 
         let umask = u32::from_str_radix(status.field("Umask"), 8).unwrap();
         let least = if owner == Owner::Root { 0o022 } else { 0o006 };
         assert_eq!(umask & least, least, "{name}: {umask:o}");
-        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
-        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        let most: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
-        assert_eq!(most, ["0", "0"], "{name}: {core}");
+        leaves_no_core_file(&name, pid);
         if matches!(owner, Owner::Meta | Owner::Edge | Owner::Gateway) {
             // Root's, as that of a process whose memory nobody else may see.
             let environ = fs::metadata(format!("/proc/{pid}/environ")).unwrap();
@@ -138,6 +137,13 @@ pub(super) async fn no_process_has_a_right_left_over(platform: &Platform, site: 
     }
     let own = fs::metadata(site.slot_dir.join("site.json")).unwrap();
     assert_eq!((own.uid(), own.gid(), own.mode() & 0o777), (0, site.user, 0o440), "site.json");
+}
+
+fn leaves_no_core_file(name: &str, pid: i32) {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let most: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(most, ["0", "0"], "{name}: {core}");
 }
 
 /// The data folder as a user sees it that owns nothing in it: nothing to change but sockets that are
