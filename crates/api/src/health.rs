@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthView {
-    /// `ok`, or `failing` with status 503.
+    /// `ok`, or `damaged` when the registry must be brought back from a copy.
     pub status: String,
     /// Version of the platform.
     pub version: String,

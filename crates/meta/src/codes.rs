@@ -100,6 +100,8 @@ codes! {
     PACKAGE_UNAVAILABLE = 503 "package_unavailable" "the archive can't be had right now";
     /// The shard that is needed does not answer.
     SHARD_UNAVAILABLE = 503 "shard_unavailable" "the site's shard does not answer";
+    /// The registry is damaged; whoever runs the platform brings it back from a copy.
+    REGISTRY_DAMAGED = 500 "registry_damaged" "the registry is damaged";
     /// The registry can't be read or written at the moment.
     REGISTRY_UNAVAILABLE = 503 "registry_unavailable" "the registry does not work right now";
 }

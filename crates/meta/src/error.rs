@@ -10,7 +10,7 @@ use aipress_store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
     /// The registry can't be opened, read or written.
-    #[error("registry {path}")]
+    #[error("the registry {path} can't be used")]
     Registry {
         /// Its file.
         path: PathBuf,
@@ -20,6 +20,18 @@ pub enum MetaError {
     /// The master key can't be had.
     #[error("master key")]
     MasterKey(#[from] SealError),
+    /// The registry has secrets, and the key that they are sealed under is not there.
+    #[error(
+        "the master key {0} is gone, and the secrets of the registry open with no other: bring it \
+         back from a copy (see Backup in docs/RUNNING.md)"
+    )]
+    MasterKeyGone(PathBuf),
+    /// The registry's secrets are sealed under another key.
+    #[error(
+        "the master key is not the one that the registry's secrets are sealed under: bring that one \
+         back from a copy (see Backup in docs/RUNNING.md)"
+    )]
+    MasterKeyOther,
     /// The key given as text has another form.
     #[error("the master key is not 64 hex digits")]
     MasterKeyForm,

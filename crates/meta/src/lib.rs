@@ -17,6 +17,7 @@ mod codes;
 mod config;
 mod error;
 mod http;
+mod key_check;
 mod metrics;
 mod operations;
 mod plane;

@@ -1,6 +1,7 @@
 //! What every handler and reconciler of one meta shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aipress_feed::Feed;
@@ -82,6 +83,8 @@ pub(crate) struct Plane {
     pub(crate) log_streams: Arc<Streams>,
     /// One write of a token's last use at a time.
     pub(crate) touches: Arc<Semaphore>,
+    /// Whether the last look through the registry found it damaged.
+    pub(crate) is_damaged: AtomicBool,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -134,9 +137,11 @@ impl Plane {
             endings: Arc::new(WorkQueue::new(END_BACKOFF)),
             mutations: Arc::new(Semaphore::new(MUTATIONS)),
             touches: Arc::new(Semaphore::new(1)),
+            is_damaged: AtomicBool::new(false),
             lifecycle: parts.lifecycle,
         }
     }
+
     /// How to judge the age of what shards said.
     pub(crate) fn heard(&self) -> Heard {
         Heard { now: self.clock.now(), since: self.started }

@@ -67,14 +67,7 @@ impl ApiError {
 
     /// A fault of ours: `error` goes to the log, never to the caller.
     pub(crate) fn internal(context: &'static str, error: &dyn std::error::Error) -> Self {
-        let mut sources = error.to_string();
-        let mut next = error.source();
-        while let Some(source) = next {
-            sources.push_str(": ");
-            sources.push_str(&source.to_string());
-            next = source.source();
-        }
-        tracing::error!(error = sources, "{context}");
+        tracing::error!(error = sources(error), "{context}");
         Self::new(&codes::INTERNAL, "try again; if it stays, tell us the request id")
     }
 
@@ -140,10 +133,14 @@ impl ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Busy(_) | StoreError::Full(_) => {
-                tracing::warn!(%error, "registry can't be written");
-                Self::new(&codes::REGISTRY_UNAVAILABLE, error.to_string())
-                    .with_header(header::RETRY_AFTER, "1")
+            StoreError::Busy(_) => unavailable(&error, "1"),
+            StoreError::Full(_) | StoreError::Disk(_) => unavailable(&error, "10"),
+            StoreError::Corrupt { .. } => {
+                tracing::error!(error = sources(&error), "the registry is damaged");
+                Self::new(
+                    &codes::REGISTRY_DAMAGED,
+                    "nothing was changed; tell who runs the platform",
+                )
             }
             StoreError::EtagMismatch { current } => etag_mismatch(current),
             StoreError::Transition { .. } => Self::new(&codes::INVALID_STATE, error.to_string()),
@@ -151,6 +148,25 @@ impl From<StoreError> for ApiError {
             _ => Self::internal("registry", &error),
         }
     }
+}
+
+/// The registry can't be written for a while: nothing was, and the same works later.
+fn unavailable(error: &StoreError, retry_after_s: &str) -> ApiError {
+    tracing::warn!(error = sources(error), "registry can't be written");
+    ApiError::new(&codes::REGISTRY_UNAVAILABLE, error.to_string())
+        .with_header(header::RETRY_AFTER, retry_after_s)
+}
+
+/// An error in words, with what it comes from.
+fn sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
 }
 
 /// `If-Match` did not name the current version (RFC 9110 section 13.1.1).

@@ -18,6 +18,7 @@ use crate::config::MetaConfig;
 use crate::error::MetaError;
 use crate::http;
 use crate::http::internal::RoleTokens;
+use crate::key_check;
 use crate::plane::Plane;
 use crate::plane::PlaneParts;
 use crate::reconcilers;
@@ -28,7 +29,12 @@ use aipress_mirror::Mirror;
 /// # Errors
 /// See [`MetaError`].
 pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaError> {
+    // Written at the first start, after the registry was made.
+    let is_first = !config.admin_token_file.exists();
     let sealer = match &config.master_key {
+        MasterKey::File(path) if !is_first && !path.exists() => {
+            return Err(MetaError::MasterKeyGone(path.clone()));
+        }
         MasterKey::File(path) => {
             Sealer::ensure_key_file(path)?;
             Sealer::from_file(path)?
@@ -38,9 +44,15 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
     let roles = RoleTokens::from_file(&config.role_tokens)?;
     let registry =
         |source: StoreError| MetaError::Registry { path: config.registry_path.clone(), source };
-    let store = Store::open(StoreOptions::new(&config.registry_path, Uuid::new_v4()))
-        .await
-        .map_err(registry)?;
+    // Sites that nobody knows any more would be the end of an empty registry in the old one's place.
+    let options = StoreOptions {
+        may_create: is_first,
+        ..StoreOptions::new(&config.registry_path, Uuid::new_v4())
+    };
+    let store = Store::open(options).await.map_err(registry)?;
+    if !key_check::fits(&store, &sealer, &config.clock).await.map_err(registry)? {
+        return Err(MetaError::MasterKeyOther);
+    }
     admin_token::ensure(&store, &config.clock, &config.admin_token_file).await.map_err(
         |error| match error {
             AdminTokenError::Store(source) => registry(source),

@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod bootstrap;
+mod broken;
 mod described;
 mod docs_page;
 mod documents;

@@ -63,11 +63,26 @@ pub enum StoreError {
     /// The disk (or the size limit of the database) is full; nothing was written.
     #[error("the disk of the registry is full: free some space in its folder")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file system refuses to read or write: a disk that fails, is mounted read-only, or a
+    /// folder that is not ours.
+    #[error(
+        "the registry's disk does not work: look at it (`dmesg`, `mount`, the owner of `meta/`); \
+         nothing was written"
+    )]
+    Disk(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Another writer held the lock for longer than the time-out.
-    #[error("the registry is busy: try again")]
+    #[error("the registry is busy (another process writes, or a copy of it is made): try again")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no registry, and none may be made.
+    #[error(
+        "the registry is gone or empty: bring it back from a copy (see Backup in docs/RUNNING.md)"
+    )]
+    Gone,
     /// The file is damaged, or holds a value that this version does not know.
-    #[error("the registry is damaged or holds what this version does not know: {context}")]
+    #[error(
+        "the registry is damaged or holds what this version does not know ({context}); it is left \
+         as it is: bring it back from a copy (see Backup in docs/RUNNING.md)"
+    )]
     Corrupt {
         /// Where, such as `tenants.spec`.
         context: String,
@@ -100,6 +115,8 @@ impl StoreError {
             | Self::Fenced { .. }
             | Self::Cursor
             | Self::Full(_)
+            | Self::Disk(_)
+            | Self::Gone
             | Self::Corrupt { .. }
             | Self::SchemaTooNew { .. }
             | Self::Other(_) => false,

@@ -1,15 +1,77 @@
-//! A small disk of a platform's own, which a test may fill: an ext4 file system in a file.
+//! A small disk of a test's own, which it may fill: an ext4 file system in a file.
 
 use std::fs;
 use std::fs::File;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 /// File in a platform's folder that is its disk.
 const IMAGE: &str = "disk.img";
 /// File on the disk that takes the space.
 const FILLER: &str = "filler";
+/// Where a disk alone is mounted, in its folder.
+const MOUNTED: &str = "disk";
+
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// A small disk that goes with the test.
+#[derive(Debug)]
+pub struct SmallDisk {
+    folder: PathBuf,
+    mounted: PathBuf,
+}
+
+impl SmallDisk {
+    /// An empty one of so many MiB that everybody may write to; `None` without root, which `test`
+    /// is then said to lack.
+    ///
+    /// # Panics
+    /// When root gets none: a machine for tests has loop devices and ext4.
+    pub fn new(test: &str, mib: u64) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("{test} could not run: only root can mount a disk that is to be full");
+            return None;
+        }
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("aipress-disk-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a folder for a disk");
+        let mounted = folder.join(MOUNTED);
+        mount(&folder, &mounted, mib);
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        fs::set_permissions(&mounted, everybody).expect("a disk for everybody");
+        Some(Self { folder, mounted })
+    }
+
+    /// Its top folder.
+    pub fn path(&self) -> &Path {
+        &self.mounted
+    }
+
+    /// Takes all space but so many KiB.
+    ///
+    /// # Panics
+    /// When the disk can't be read.
+    pub fn fill(&self, but_kib: u64) {
+        fill(&self.mounted, but_kib);
+    }
+
+    /// Gives the space back.
+    pub fn free(&self) {
+        free(&self.mounted);
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        unmount(&self.folder, &self.mounted);
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
 
 /// Makes `mount` a disk of so many MiB.
 ///

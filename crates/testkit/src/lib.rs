@@ -24,6 +24,7 @@ mod wordpress;
 pub use browser::Answer;
 pub use browser::Browser;
 pub use cli::Told;
+pub use disk::SmallDisk;
 pub use platform::Platform;
 pub use platform::PlatformOptions;
 pub use processes::Process;

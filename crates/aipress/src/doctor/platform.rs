@@ -85,6 +85,7 @@ async fn api(client: &ApiClient, settings: &Settings) -> Vec<Check> {
             return checks;
         }
     }
+    checks.extend(registry(client).await);
     match client.shard_list(&ListQuery::default().with("limit", Some(PAGE))).await {
         Ok(page) => {
             for shard in &page.items {
@@ -115,6 +116,19 @@ async fn api(client: &ApiClient, settings: &Settings) -> Vec<Check> {
         Err(error) => checks.push(Check::bad("sites", error.to_string(), remedy(&error))),
     }
     checks
+}
+
+/// What the registry's own look at its file found.
+async fn registry(client: &ApiClient) -> Option<Check> {
+    match client.health().await {
+        Ok(health) if health.status == "damaged" => Some(Check::bad(
+            "registry",
+            "its file is damaged; logs/meta.log says where",
+            "bring meta/registry.db back from a copy (docs/RUNNING.md, Backup)",
+        )),
+        // What keeps it from answering is said by the other checks.
+        _ => None,
+    }
 }
 
 fn remedy(error: &ApiError) -> String {

@@ -56,8 +56,11 @@ pub(super) async fn lay(
         wp_cli::install(paths, wanted).await?;
     }
     if std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
-        Sealer::ensure_key_file(&paths.master_key())?;
-        own(&paths.master_key(), settings.uids().meta())?;
+        // A new key opens nothing of what a registry has: then meta says so, and sites go on.
+        if paths.master_key().exists() || !paths.registry().exists() {
+            Sealer::ensure_key_file(&paths.master_key())?;
+            own(&paths.master_key(), settings.uids().meta())?;
+        }
     }
     tokens(paths, &settings)?;
     Ok(Ground { settings, php, program })

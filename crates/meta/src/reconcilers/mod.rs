@@ -3,6 +3,7 @@
 
 mod behind;
 mod erasure;
+pub(crate) mod integrity;
 mod mirror;
 pub(crate) mod shard_health;
 mod sweep;
@@ -45,6 +46,7 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
         tasks::spawn("webhooks", Arc::clone(&plane.webhooks).run(drain)),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
+        tasks::spawn("integrity", integrity::run(Arc::clone(plane))),
         every(plane, "mirror", Duration::from_secs(3_600), mirror::reconcile),
         every(plane, "shard-health", Duration::from_secs(2), shard_health::reconcile),
         tasks::spawn("transfers", transfers::run(Arc::clone(plane))),

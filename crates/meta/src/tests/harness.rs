@@ -118,17 +118,22 @@ impl Meta {
 
     /// The same, with the directory of plugins at another address.
     pub(super) async fn start_at(shards: u32, directory: &str) -> Self {
-        Self::start_parts(&vec![50; shards as usize], directory).await
+        Self::start_parts(&vec![50; shards as usize], directory, tempfile::tempdir().unwrap()).await
     }
 
     /// A meta whose shards have these numbers of slots.
     pub(super) async fn start_with(slots: &[u32]) -> Self {
         // Nobody listens there.
-        Self::start_parts(slots, "http://127.0.0.1:9").await
+        Self::start_parts(slots, "http://127.0.0.1:9", tempfile::tempdir().unwrap()).await
     }
 
-    async fn start_parts(slots: &[u32], directory: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// A meta with a shard of so many slots, all of whose files are on this disk.
+    pub(super) async fn start_on(disk: &Path, slots: u32) -> Self {
+        let folder = tempfile::tempdir_in(disk).unwrap();
+        Self::start_parts(&[slots], "http://127.0.0.1:9", folder).await
+    }
+
+    async fn start_parts(slots: &[u32], directory: &str, folder: tempfile::TempDir) -> Self {
         let federation = u32::try_from(slots.len()).unwrap();
         let mut roles = json!({ "edge": sha256(&token("edge")) });
         for number in 1..=federation {
@@ -215,6 +220,21 @@ impl Meta {
         self.stop().await;
         self.run();
         self.read_admin_token().await;
+    }
+
+    /// Starts a stopped meta that can't go on: why, in all words.
+    pub(super) async fn refuses_to_start(&mut self) -> String {
+        self.run();
+        let task = self.task.take().unwrap();
+        let ended = tokio::time::timeout(PATIENCE, task).await.expect("it goes on");
+        let error = ended.unwrap().unwrap().unwrap_err();
+        let mut words = error.to_string();
+        let mut next = std::error::Error::source(&error);
+        while let Some(source) = next {
+            words = format!("{words}: {source}");
+            next = source.source();
+        }
+        words
     }
 
     /// Asks meta to stop and waits for its end.

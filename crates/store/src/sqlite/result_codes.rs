@@ -6,11 +6,16 @@ use crate::error::StoreError;
 
 const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
+const SQLITE_READONLY: i32 = 8;
+const SQLITE_IOERR: i32 = 10;
 const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
+const SQLITE_CANTOPEN: i32 = 14;
 const SQLITE_CONSTRAINT: i32 = 19;
 const SQLITE_NOTADB: i32 = 26;
 const SQLITE_CONSTRAINT_FOREIGNKEY: i32 = 787;
+/// The shared-memory file could not be made as large as it must be, for which there is one reason.
+const SQLITE_IOERR_SHMSIZE: i32 = 4874;
 
 /// Turns the database library's results into ours. A private trait, and not `From`, so that the
 /// library does not show in the public API.
@@ -38,6 +43,8 @@ fn translate(error: sqlx::Error) -> StoreError {
             match code & 0xff {
                 SQLITE_BUSY | SQLITE_LOCKED => StoreError::Busy(error.into()),
                 SQLITE_FULL => StoreError::Full(error.into()),
+                SQLITE_IOERR if code == SQLITE_IOERR_SHMSIZE => StoreError::Full(error.into()),
+                SQLITE_IOERR | SQLITE_READONLY | SQLITE_CANTOPEN => StoreError::Disk(error.into()),
                 SQLITE_CORRUPT | SQLITE_NOTADB => StoreError::corrupt("the file", error),
                 SQLITE_CONSTRAINT => StoreError::Conflict { rule: rule(code, database.message()) },
                 _ => StoreError::Other(error.into()),

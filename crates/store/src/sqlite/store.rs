@@ -36,6 +36,9 @@ pub struct StoreOptions {
     pub readers: u32,
     /// How long a write waits for its turn or for another process, and a read for a connection.
     pub busy_timeout: Duration,
+    /// Whether a registry that is not there is made. A platform that has had one must not start
+    /// with an empty one: its sites would be nobody's.
+    pub may_create: bool,
     /// Most pages that the file may have (4 KiB each); `None` for SQLite's own limit.
     pub max_pages: Option<u32>,
 }
@@ -48,6 +51,7 @@ impl StoreOptions {
             incarnation,
             readers: 4,
             busy_timeout: Duration::from_secs(5),
+            may_create: true,
             max_pages: None,
         }
     }
@@ -102,7 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::SchemaTooNew`] for a file of a newer version, [`StoreError::Corrupt`] for one
-    /// that is no registry, and whatever else opening a file may end in.
+    /// that is no registry, [`StoreError::Gone`] for none, and whatever else opening a file may end in.
     pub async fn open(options: StoreOptions) -> Result<Self> {
         Self::open_in(options, None).await
     }
@@ -118,7 +122,11 @@ impl Store {
     }
 
     async fn open_in(options: StoreOptions, folder: Option<tempfile::TempDir>) -> Result<Self> {
-        create_private(&options.path).await?;
+        if options.may_create {
+            create_private(&options.path).await?;
+        } else if is_gone(&options.path) {
+            return Err(StoreError::Gone);
+        }
         let mut write_options = options
             .connect_options()
             .journal_mode(SqliteJournalMode::Wal)
@@ -211,6 +219,18 @@ impl Store {
     }
 }
 
+/// Whether there is nothing to open: neither in the file nor in its write-ahead log.
+fn is_gone(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    let is_missing = |path: &Path| {
+        std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    let log = Path::new(&log);
+    is_missing(path) || (is_empty(path) && (is_missing(log) || is_empty(log)))
+}
+
 /// Makes the file, where it is not there, readable by its owner only (SQLite gives its log and
 /// shared-memory files the same mode).
 async fn create_private(path: &Path) -> Result<()> {
@@ -221,5 +241,9 @@ async fn create_private(path: &Path) -> Result<()> {
         .open(path)
         .await
         .map(drop)
-        .map_err(|error| StoreError::Other(error.into()))
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::StorageFull => StoreError::Full(error.into()),
+            std::io::ErrorKind::ReadOnlyFilesystem => StoreError::Disk(error.into()),
+            _ => StoreError::Other(error.into()),
+        })
 }

@@ -1,6 +1,7 @@
 //! `GET /v1/health`: open to all, so it says little.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aipress_api::HealthView;
 use aipress_types::ShardHealth;
@@ -33,7 +34,7 @@ pub(crate) async fn show(State(plane): State<Arc<Plane>>) -> Result<Response, Ap
         .filter(|standing| believed(standing.clone(), heard).facts.health == ShardHealth::Healthy)
         .count();
     reply::ok(&HealthView {
-        status: "ok".to_owned(),
+        status: if plane.is_damaged.load(Ordering::Relaxed) { "damaged" } else { "ok" }.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         healthy_shards: u32::try_from(healthy).unwrap_or(u32::MAX),
         shards: plane.federation.shards,
