@@ -175,7 +175,8 @@ pub struct LogLine {
     /// `php`: the line of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// Lines that are missing before this one, because they came faster than they could be kept.
+    /// Lines that are missing before this one, because they came faster than they could be
+    /// kept, or the disk took none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<u64>,
     /// The request, for lines about one.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aipress_kit::clock::Clock;
 use aipress_kit::lifecycle::DRAIN;
 use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::listen::connections_max;
 use aipress_kit::random::RandomError;
 use aipress_kit::tasks;
 use tokio::sync::Notify;
@@ -119,7 +120,8 @@ async fn serve(
     (table, meta, console): (Arc<Table>, Arc<Meta>, Arc<Upstream>),
     lifecycle: Lifecycle,
 ) -> Result<(), EdgeError> {
-    let limits = config.limits;
+    let mut limits = config.limits;
+    limits.connections = connections_max(limits.connections);
     let lookup =
         Lookup::new(meta, Arc::clone(&table), (&limits, &config.timeouts), config.metrics.clone());
     let slots = Arc::new(Semaphore::new(limits.connections));

@@ -42,6 +42,7 @@ fn write_beside(beside: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aipress_testkit::SmallDisk;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -55,5 +56,21 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file_and_nothing_beside_it() {
+        let Some(disk) = SmallDisk::new("a full disk of records", 16) else { return };
+        let path = disk.path().join("record");
+        write(&path, b"old", 0o600).unwrap();
+        disk.fill(8);
+        let before = fs::read_dir(disk.path()).unwrap().count();
+        let error = write(&path, &[b'x'; 1 << 20], 0o600).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(disk.path()).unwrap().count(), before, "half a file is left");
+        disk.free();
+        write(&path, b"new", 0o600).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 }

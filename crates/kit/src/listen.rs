@@ -10,11 +10,45 @@ use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 
 const FIRST_FD: RawFd = 3;
+/// Descriptors of a process that are not connections: files, logs, event queues.
+const OTHER_FDS: u64 = 128;
+/// Connections of the smallest process.
+const FEWEST: u64 = 8;
+/// Between two complaints about a listener that can't accept.
+const COMPLAIN: Duration = Duration::from_secs(60);
+/// Pause after a failed accept (out of descriptors), so that it is no busy loop.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// As many connections as are wanted, or as this process's limit of open files allows when each has
+/// another one behind it: more wait in the backlog instead of taking the last descriptor.
+pub fn connections_max(wanted: usize) -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let allowed = files.unwrap_or(u64::MAX).saturating_sub(OTHER_FDS) / 2;
+    wanted.min(usize::try_from(allowed.max(FEWEST)).unwrap_or(usize::MAX))
+}
+
+/// What a loop does that accepts connections when that fails: it says so now and then, and waits a
+/// little. A connection that nobody took waits in the backlog.
+#[derive(Debug, Default)]
+pub struct AcceptFailures(Option<Instant>);
+
+impl AcceptFailures {
+    /// After a failure.
+    pub async fn after(&mut self, error: &io::Error) {
+        if self.0.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+            self.0 = Some(Instant::now());
+            tracing::warn!(%error, "connections can't be accepted; trying again and again");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
 
 /// A socket that connections come in by.
 #[derive(Debug)]

@@ -10,6 +10,10 @@ use uuid::Uuid;
 use crate::limits::LogLimits;
 use crate::line::NewLine;
 
+/// Tenants and sources of which lost lines are remembered while none of them waits; beyond, their
+/// number is in the platform's log alone.
+const LOST_MAX: usize = 4_096;
+
 /// Whose lines, and of what.
 pub(crate) type Key = (Uuid, LogSource);
 
@@ -29,6 +33,8 @@ pub(crate) struct Queues {
     /// Whose turn it is: each key with a queue stands here once.
     turns: VecDeque<Key>,
     bytes: usize,
+    /// Lines that could not be written: told with the next one of their key.
+    lost: HashMap<Key, u64>,
 }
 
 impl Queues {
@@ -39,7 +45,7 @@ impl Queues {
         let max = limits.queue_bytes.min(share);
         let waiting = self.by_key.entry(key).or_insert_with(|| {
             self.turns.push_back(key);
-            Waiting::default()
+            Waiting { dropped: self.lost.remove(&key).unwrap_or(0), ..Waiting::default() }
         });
         waiting.lines.push_back((micros, line));
         waiting.bytes += weight;
@@ -63,9 +69,11 @@ impl Queues {
 
     /// Says with the next lines of `key` that so many could not be written.
     pub(crate) fn lost(&mut self, key: Key, lines: u64) {
-        // Only where others wait: a queue for a count alone would try for ever.
         if let Some(waiting) = self.by_key.get_mut(&key) {
             waiting.dropped += lines;
+        // A queue for a count alone would try for ever.
+        } else if self.lost.len() < LOST_MAX || self.lost.contains_key(&key) {
+            *self.lost.entry(key).or_default() += lines;
         }
     }
 

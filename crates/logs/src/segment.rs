@@ -98,7 +98,8 @@ impl Tail {
         Ok(())
     }
 
-    /// Appends lines, each with when it was taken. Says how many could not be written.
+    /// Appends lines, each with when it was taken. Says how many could not be written, those that a
+    /// line said to be missing among them.
     pub(crate) fn append(
         &mut self,
         lines: impl IntoIterator<Item = (u64, NewLine)>,
@@ -107,7 +108,7 @@ impl Tail {
         let begun = files::lock(&self.dir).and_then(|()| self.catch_up());
         let done = match begun {
             Ok(()) => self.append_alone(lines, region),
-            Err(error) => Err((lines.into_iter().count() as u64, error)),
+            Err(error) => Err((lines.into_iter().map(|(_, line)| stands_for(&line)).sum(), error)),
         };
         files::unlock(&self.dir);
         done
@@ -127,8 +128,8 @@ impl Tail {
             if count == 0 {
                 first = micros;
             }
+            count += stands_for(&line);
             line.encode(&mut block, micros, self.tenant, region);
-            count += 1;
             if block.len() >= BLOCK {
                 let written = self.write(&block, first);
                 note(&mut failed, count, written);
@@ -184,6 +185,11 @@ impl Tail {
         }
         Ok(())
     }
+}
+
+/// One, or as many as it says to be missing.
+fn stands_for(line: &NewLine) -> u64 {
+    line.dropped.unwrap_or(1)
 }
 
 fn note(failed: &mut Option<(u64, io::Error)>, count: u64, written: io::Result<()>) {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use aipress_api::LogLine;
 use aipress_api::LogSource;
 use aipress_api::Severity;
+use aipress_testkit::SmallDisk;
 use uuid::Uuid;
 
 use crate::LineId;
@@ -309,4 +310,41 @@ fn what_root_begins_is_the_folders_owners() {
     let owner = std::os::unix::fs::MetadataExt::uid(&segments[0].metadata().unwrap());
     assert_eq!(owner, 230_990);
     assert_eq!(log.messages(A, &oldest_first(10)), ["by root"]);
+}
+
+#[test]
+fn a_full_disk_costs_lines_which_are_counted_and_holds_up_nobody() {
+    let Some(disk) = SmallDisk::new("a full disk of logs", 16) else { return };
+    let writer = LogWriter::start(disk.path(), "local", LogLimits::default()).unwrap();
+    for tenant in [A, B] {
+        std::fs::create_dir(disk.path().join(tenant.to_string())).unwrap();
+    }
+    let push = |tenant, message: String| {
+        writer.push(tenant, NewLine::new(LogSource::Php, "php", Severity::Error, message));
+    };
+    // One tenant has a log, the other could not even make it.
+    push(A, "before".into());
+    assert!(writer.flush(PATIENCE));
+    disk.fill(0);
+    for number in 0..300 {
+        push(A, format!("{number} {}", "x".repeat(4_000)));
+        push(B, format!("{number} {}", "x".repeat(4_000)));
+        if number % 50 == 0 {
+            assert!(writer.flush(PATIENCE), "nobody waits for a disk that takes nothing");
+        }
+    }
+    assert!(writer.flush(PATIENCE));
+    disk.free();
+    let reader = LogReader::new(disk.path());
+    for tenant in [A, B] {
+        push(tenant, "after".into());
+        assert!(writer.flush(PATIENCE));
+        let query = LogQuery { limit: 1_000, ..LogQuery::default() };
+        let lines = reader.read(tenant, &query).unwrap().lines;
+        assert!(lines.iter().any(|line| line.message == "after"), "it goes on");
+        let kept = lines.iter().filter(|line| line.message.contains("xxx")).count() as u64;
+        let missing: u64 = lines.iter().filter_map(|line| line.dropped).sum();
+        assert!(missing > 0, "some did not fit");
+        assert_eq!(kept + missing, 300, "each is there or counted");
+    }
 }

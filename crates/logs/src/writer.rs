@@ -201,7 +201,7 @@ impl Thread {
     }
 
     fn write(&mut self, key: Key, waiting: Waiting) {
-        let count = waiting.lines.len() as u64;
+        let count = waiting.lines.len() as u64 + waiting.dropped;
         let shared = Arc::clone(&self.shared);
         let tail = match self.tail(key) {
             Ok(Some(tail)) => tail,
@@ -273,8 +273,10 @@ impl Thread {
 /// The line that says what is missing.
 fn gap(source: LogSource, dropped: u64) -> NewLine {
     let message = match dropped {
-        1 => "1 line is missing here: it came faster than it could be kept".to_owned(),
-        many => format!("{many} lines are missing here: they came faster than they could be kept"),
+        1 => "1 line is missing here: it came too fast, or the disk was full".to_owned(),
+        many => {
+            format!("{many} lines are missing here: they came too fast, or the disk was full")
+        }
     };
     NewLine { dropped: Some(dropped), ..NewLine::new(source, "logs", Severity::Warning, message) }
 }

@@ -1,4 +1,5 @@
 //! The registry on a small real disk that is full.
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use aipress_store::Store;
 use aipress_store::StoreError;

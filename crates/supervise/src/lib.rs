@@ -28,6 +28,7 @@ mod instance_lock;
 mod leftovers;
 mod lifecycle;
 mod logs;
+mod memory;
 mod plan;
 mod process;
 mod procfs;
@@ -52,6 +53,6 @@ pub use status::{LastExit, Snapshot, SocketStatus, UnitState, UnitStatus};
 pub use supervisor::{Notice, OpenError, Options, RunError, Supervisor};
 pub use sweep::SweepError;
 pub use unit::{
-    Credentials, LogFile, Prepare, Readiness, Rlimit, RlimitResource, SocketAddress, SocketSpec,
-    Step, StepResult, StopPolicy, StopSignal, Unit,
+    Credentials, Explain, LogFile, Prepare, Readiness, Rlimit, RlimitResource, SocketAddress,
+    SocketSpec, Step, StepResult, StopPolicy, StopSignal, Unit,
 };

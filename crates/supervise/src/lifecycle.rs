@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::WaitIdStatus;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -96,6 +97,16 @@ impl Lifecycle {
                 status.pid = None;
             }
         });
+    }
+
+    /// What its end alone does not say.
+    async fn because(&self, pid: i32, status: Option<WaitIdStatus>) -> Option<String> {
+        let (unit, launcher) = (self.unit.clone(), self.launcher.clone());
+        let look = move || {
+            let of_memory = launcher.kills.explain(pid, status, &logs::tail(&unit.log.path));
+            of_memory.or_else(|| unit.explain.as_ref().and_then(|explain| explain.call()))
+        };
+        tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 
     async fn note_death(&self, reason: &str) {
@@ -272,6 +283,8 @@ impl Lifecycle {
             return Ending::Asked;
         }
         let how = process::describe(status);
+        let because = self.because(process.pid, status).await;
+        let how = because.map_or(how.clone(), |because| format!("{because} ({how})"));
         Ending::Died { reason: why.map_or(how.clone(), |why| format!("{why} ({how})")), up }
     }
 }

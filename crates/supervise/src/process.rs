@@ -20,6 +20,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitIdStatus};
 
 use crate::exec::{self, EXEC_VERB, ExecSpec};
+use crate::memory::Kills;
 use crate::procfs;
 use crate::record::{Record, RecordDir};
 use crate::sessions::Sessions;
@@ -45,6 +46,7 @@ pub(crate) struct Launcher {
     pub(crate) boot_id: String,
     /// The program that has [`EXEC_VERB`].
     pub(crate) helper: PathBuf,
+    pub(crate) kills: Kills,
 }
 
 /// Why a unit was not started.

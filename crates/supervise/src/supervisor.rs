@@ -26,6 +26,7 @@ use crate::instance_lock::InstanceLock;
 use crate::leftovers::{self, LeftoverError};
 use crate::lifecycle::{Lifecycle, Wish};
 use crate::logs::{self, LineSink};
+use crate::memory::Kills;
 use crate::plan::{self, PlanError};
 use crate::process::Launcher;
 use crate::procfs;
@@ -162,7 +163,8 @@ impl Supervisor {
         let wishes = wishes.collect();
         let handle = Handle::new(board.clone(), senders);
         let control = control::Server::open(lock.dir(), handle.clone())?;
-        let launcher = Arc::new(Launcher { sessions, records, boot_id, helper });
+        let launcher =
+            Arc::new(Launcher { sessions, records, boot_id, helper, kills: Kills::from_now() });
         let sockets = sockets.into_iter().map(Arc::new).collect();
         Ok(Self { units, sockets, wishes, launcher, board, handle, control, forward, _lock: lock })
     }

@@ -50,6 +50,27 @@ impl fmt::Debug for Step {
     }
 }
 
+/// Says in words why a unit ended, by looking at what it left (its log, say).
+#[derive(Clone)]
+pub struct Explain(Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl Explain {
+    /// Wraps a function that may block a little; `None` when it finds nothing to say.
+    pub fn new(look: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(look))
+    }
+
+    pub(crate) fn call(&self) -> Option<String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Explain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Explain")
+    }
+}
+
 /// One supervised process.
 #[derive(Debug, Clone)]
 pub struct Unit {
@@ -82,6 +103,8 @@ pub struct Unit {
     pub prepare: Option<Prepare>,
     /// When it counts as ready.
     pub readiness: Readiness,
+    /// Asked when it ended by itself: what its exit code does not say.
+    pub explain: Option<Explain>,
     /// How it is ended.
     pub stop: StopPolicy,
     /// How it comes back.
@@ -117,6 +140,7 @@ impl Unit {
             log: LogFile::new(log),
             prepare: None,
             readiness: Readiness::Started,
+            explain: None,
             stop: StopPolicy::default(),
             restart: Backoff::default(),
             after: Vec::new(),

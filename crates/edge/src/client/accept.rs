@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aipress_kit::lifecycle::Lifecycle;
+use aipress_kit::listen::AcceptFailures;
 use aipress_kit::listen::Listener;
 use hyper::rt::Executor;
 use hyper::server::conn::http1;
@@ -29,8 +30,6 @@ use super::visitor::Visitor;
 use crate::edge::Edge;
 use crate::phases::pipeline;
 
-/// Pause after a failed accept (out of descriptors), so that it is no busy loop.
-const PAUSE: Duration = Duration::from_millis(50);
 /// What hyper buffers of a connection at most, each way: a head with some room, or two pages.
 const BUFFER: usize = 128 * 1024;
 /// HTTP/2 streams of one connection at once.
@@ -44,6 +43,7 @@ const PING: Duration = Duration::from_secs(20);
 /// Accepts until the lifecycle drains. `slots` bounds the connections; more wait in the backlog.
 pub(crate) async fn run(edge: Arc<Edge>, listener: Arc<Listener>, slots: Arc<Semaphore>) {
     let drain = edge.lifecycle.drain.clone();
+    let mut failures = AcceptFailures::default();
     loop {
         let Ok(permit) = Arc::clone(&slots).acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -51,8 +51,7 @@ pub(crate) async fn run(edge: Arc<Edge>, listener: Arc<Listener>, slots: Arc<Sem
             accepted = accept(&edge, &listener, permit) => accepted,
         };
         if let Err(error) = accepted {
-            tracing::warn!(%error, "accept failed");
-            tokio::time::sleep(PAUSE).await;
+            failures.after(&error).await;
         }
     }
 }

@@ -16,14 +16,14 @@ use tower::ServiceExt;
 
 use crate::lifecycle::DRAIN;
 use crate::lifecycle::Lifecycle;
+use crate::listen::AcceptFailures;
 use crate::listen::Listener;
+use crate::listen::connections_max;
 
 /// How long a client may take to send a request's head (slow-loris).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections at once; more wait in the backlog.
 const MAX_CONNECTIONS: usize = 4_096;
-/// Pause after a failed accept (out of descriptors), so that it is no busy loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Who is at the other end, put into each request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,8 @@ where
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
     let builder = Arc::new(builder);
     let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(connections_max(MAX_CONNECTIONS)));
+    let mut failures = AcceptFailures::default();
     loop {
         let Ok(permit) = Arc::clone(&slots).acquire_owned().await else { break };
         let accepted = tokio::select! {
@@ -77,8 +78,7 @@ where
         let (stream, peer) = match accepted {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                failures.after(&error).await;
                 continue;
             }
         };

@@ -12,6 +12,7 @@ pub(crate) mod package;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod report;
+pub(crate) mod retention;
 pub(crate) mod route;
 pub(crate) mod scope;
 pub(crate) mod secrets;

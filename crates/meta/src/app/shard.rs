@@ -33,8 +33,10 @@ pub(crate) struct Heard {
 impl Heard {
     /// What to believe of a shard that said `health` at `reported_at`.
     fn believe(self, health: ShardHealth, reported_at: Option<OffsetDateTime>) -> ShardHealth {
-        match reported_at {
-            Some(at) if self.now - at.max(self.since) <= SILENT_AFTER => health,
+        // A clock that was put back makes what was, or was begun, a thing of the future.
+        let since = Some(self.since).filter(|since| *since <= self.now);
+        match reported_at.map(|at| self.now - since.map_or(at, |since| at.max(since))) {
+            Some(age) if age.abs() <= SILENT_AFTER => health,
             _ => ShardHealth::Unknown,
         }
     }
@@ -122,5 +124,9 @@ mod tests {
         assert_eq!(believe(heard(3_615, 3_600)), ShardHealth::Healthy);
         assert_eq!(believe(heard(3_616, 3_600)), ShardHealth::Unknown);
         assert_eq!(heard(0, 0).believe(ShardHealth::Healthy, None), ShardHealth::Unknown);
+        // The clock was put back by an hour: its word is not believed for an hour, and the next one is.
+        assert_eq!(believe(heard(-3_600, -3_700)), ShardHealth::Unknown);
+        assert_eq!(believe(heard(-3_600, 0)), ShardHealth::Unknown);
+        assert_eq!(believe(heard(2, 3_600)), ShardHealth::Healthy);
     }
 }

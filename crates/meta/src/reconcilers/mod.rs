@@ -54,6 +54,13 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
     ]
 }
 
+/// One run of what removes things by their age.
+#[cfg(test)]
+pub(crate) async fn erase_and_sweep(plane: &Arc<Plane>) {
+    erasure::reconcile(Arc::clone(plane)).await.unwrap();
+    sweep::reconcile(Arc::clone(plane)).await.unwrap();
+}
+
 /// Runs `work` now and then again and again. A run that fails is logged; the next one is the
 /// retry.
 fn every<F, Fut>(

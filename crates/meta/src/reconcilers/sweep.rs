@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aipress_store::StoreError;
 use time::Duration;
 
+use crate::app::retention;
 use crate::change::Change;
 use crate::plane::Plane;
 
@@ -26,27 +27,37 @@ const BATCH: u32 = 1_000;
 
 /// One run.
 pub(crate) async fn reconcile(plane: Arc<Plane>) -> Result<(), StoreError> {
+    let is_held = retention::is_held(&plane).await?;
     let mut change = Change::begin(&plane).await?;
     let now = change.now;
     let keys = change.txn.idempotency_sweep(now, BATCH).await?;
+    if is_held {
+        change.commit().await?;
+        let events = events(&plane, None).await?;
+        tracing::debug!(keys, events, "swept, by number alone");
+        return Ok(());
+    }
     let routes = change.txn.routes_sweep(now - TOMBSTONES_KEPT).await?;
     let plans = change.txn.plans_sweep(now - PLANS_KEPT, BATCH).await?;
     change.commit().await?;
     let mut change = Change::begin(&plane).await?;
     let deliveries = change.txn.deliveries_sweep(now - DELIVERIES_KEPT, BATCH).await?;
     change.commit().await?;
-    let events = events(&plane).await?;
+    let events = events(&plane, Some(EVENTS_KEPT)).await?;
     tracing::debug!(keys, routes, events, deliveries, plans, "swept");
     Ok(())
 }
 
-async fn events(plane: &Plane) -> Result<u64, StoreError> {
+/// `kept` is how long; without it only their number counts.
+async fn events(plane: &Plane, kept: Option<Duration>) -> Result<u64, StoreError> {
     let mut gone = 0;
     for _ in 0..ROUNDS {
         let mut change = Change::begin(plane).await?;
-        let before = change.now - EVENTS_KEPT;
-        let swept = change.txn.events_sweep(before, BATCH).await?
-            + change.txn.events_sweep_beyond(EVENTS_MAX, BATCH).await?;
+        let mut swept = change.txn.events_sweep_beyond(EVENTS_MAX, BATCH).await?;
+        if let Some(kept) = kept {
+            let before = change.now - kept;
+            swept += change.txn.events_sweep(before, BATCH).await?;
+        }
         change.commit().await?;
         gone += swept;
         if swept < u64::from(BATCH) {

@@ -122,6 +122,42 @@ async fn a_site_is_erased_seven_days_after_its_deletion() {
 }
 
 #[tokio::test]
+async fn a_clock_that_jumps_erases_nothing() {
+    let mut meta = Meta::start(1).await;
+    meta.made("bakery").await;
+    meta.done("bakery", "delete").await;
+    let events = meta.get("/v1/events").await.body["items"].as_array().unwrap().len();
+    // It takes the sockets' place, which the restart takes back.
+    let plane = super::plane::over(meta.store().await, &meta).await;
+    // Ten years ahead, and a start in between: what goes by its age would go now.
+    meta.clock.jump(START + time::Duration::days(3_650));
+    meta.restart().await;
+    let believed = async || meta.get("/v1/health").await.body["healthyShards"] == 1;
+    meta.shards[0].report(&[]).await.is(200);
+    assert!(believed().await, "the next report is of now");
+    crate::reconcilers::erase_and_sweep(&plane).await;
+    assert_eq!(meta.state("bakery").await, "deleted");
+    let still = meta.get("/v1/events").await.body["items"].as_array().unwrap().len();
+    assert!(still >= events, "history is gone");
+    // Put right again: shards are believed from their next word on, and the site comes back.
+    meta.clock.jump(START);
+    meta.shards[0].report(&[]).await.is(200);
+    assert!(believed().await, "the next report is of now");
+    crate::reconcilers::erase_and_sweep(&plane).await;
+    meta.done("bakery", "undelete").await;
+    assert_eq!(meta.state("bakery").await, "active");
+    // Deleted again it goes when its time has truly passed.
+    meta.done("bakery", "delete").await;
+    let week = time::Duration::seconds(i64::try_from(UNDELETE_WINDOW_S).unwrap());
+    meta.clock.set(START + week + time::Duration::hours(1));
+    meta.restart().await;
+    until("the erasure", || async {
+        (meta.get("/v1/tenants/bakery").await.status == 404).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_later_change_overtakes_an_earlier_one() {
     let meta = Meta::start(1).await;
     let shard = &meta.shards[0];

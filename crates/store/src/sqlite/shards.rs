@@ -8,6 +8,7 @@ use aipress_types::ShardSchedulability;
 use serde_json::Value;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use time::Duration;
 use time::OffsetDateTime;
 
 use super::Result;
@@ -23,6 +24,9 @@ use crate::records::ShardRecord;
 use crate::records::ShardReport;
 use crate::records::ShardStanding;
 use crate::records::ShardUpsert;
+
+/// A report that was overtaken by one of so much later was not: the clock was put back.
+pub(super) const OVERTAKEN: Duration = Duration::minutes(1);
 
 reads! {
     /// The project of this id.
@@ -201,13 +205,14 @@ async fn shard_upsert(conn: &mut SqliteConnection, shard: &ShardUpsert) -> Resul
 async fn shard_report(conn: &mut SqliteConnection, report: &ShardReport) -> Result<()> {
     let done = sqlx::query(
         "UPDATE shards SET health = ?2, message = ?3, details = ?4, reported_at = ?5
-         WHERE number = ?1 AND (reported_at IS NULL OR reported_at <= ?5)",
+         WHERE number = ?1 AND (reported_at IS NULL OR reported_at <= ?5 OR reported_at > ?6)",
     )
     .bind(i64::from(report.id.number()))
     .bind(report.health.as_str())
     .bind(&report.message)
     .bind(json_text(&report.details)?)
     .bind(micros(report.at))
+    .bind(micros(report.at + OVERTAKEN))
     .execute(&mut *conn)
     .await
     .db()?;

@@ -7,6 +7,7 @@
 
 mod isolation;
 mod leftovers;
+mod memory;
 mod restart;
 mod sockets;
 mod stop;

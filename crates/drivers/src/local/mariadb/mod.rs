@@ -6,6 +6,7 @@
 mod account;
 mod cron;
 mod dump;
+mod ending;
 mod growth;
 mod hold;
 mod inventory;
@@ -37,6 +38,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
+pub use ending::why_ended;
 pub use server::MariadbOptions;
 pub use server::prepare;
 

@@ -6,6 +6,8 @@ mod server;
 mod weigh;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aipress_types::TenantUid;
@@ -44,6 +46,8 @@ pub struct Redis {
     admin: AdminCredentials,
     /// How this Redis writes the tenants' commands, once it was asked.
     commands: OnceCell<Vec<String>>,
+    /// Whether users are not on disk as they are in memory: the disk was full.
+    is_unsaved: AtomicBool,
 }
 
 impl Redis {
@@ -56,6 +60,7 @@ impl Redis {
             socket: paths.redis_socket(),
             admin: AdminCredentials::read(&paths.redis_admin())?,
             commands: OnceCell::new(),
+            is_unsaved: AtomicBool::new(false),
         })
     }
 
@@ -71,6 +76,14 @@ impl Redis {
             Ok(acl::commands_of(&line.unwrap_or_default()))
         };
         self.commands.get_or_try_init(|| learn).await.map(Vec::as_slice)
+    }
+
+    /// Writes all users to disk. What fails is made up for by the next call for any of them.
+    async fn save_users(&self, connection: &mut Connection) -> Result<(), DriverError> {
+        self.is_unsaved.store(true, Ordering::Relaxed);
+        connection.call(&["ACL", "SAVE"]).await?;
+        self.is_unsaved.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn connect(&self, limit: Duration) -> Result<Connection, DriverError> {
@@ -99,13 +112,16 @@ impl Cache for Redis {
         if let Some(line) = existing.as_deref()
             && acl::matches(line, user, self.commands(&mut connection).await?)
         {
+            if self.is_unsaved.load(Ordering::Relaxed) {
+                self.save_users(&mut connection).await?;
+            }
             return Ok(Ensured::Kept);
         }
         let (name, rules) = (user.name(), acl::rules(user));
         let mut words = vec!["ACL", "SETUSER", &name];
         words.extend(rules.iter().map(String::as_str));
         connection.call(&words).await?;
-        connection.call(&["ACL", "SAVE"]).await?;
+        self.save_users(&mut connection).await?;
         Ok(if existing.is_some() { Ensured::Repaired } else { Ensured::Created })
     }
 
@@ -114,7 +130,7 @@ impl Cache for Redis {
         let name = tenant_handle(uid);
         // Ends its connections as well, so that no key comes back behind the scan.
         let removed = connection.call(&["ACL", "DELUSER", &name]).await?;
-        connection.call(&["ACL", "SAVE"]).await?;
+        self.save_users(&mut connection).await?;
         let after = REMOVE_LIMIT;
         let what = || format!("remove keys of {name}");
         let keys = tokio::time::timeout(after, remove_keys(&mut connection, uid))

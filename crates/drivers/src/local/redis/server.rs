@@ -1,7 +1,8 @@
 //! A Redis server for one shard: its configuration, how to start it. A cache and nothing else:
 //! without persistence, because started from an older snapshot it would bring back values that
-//! were overwritten since.
+//! were overwritten since. It writes nothing but its users, so that no full disk stops it.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use super::acl;
@@ -61,6 +62,7 @@ pub fn prepare(
     let before = std::fs::read_to_string(&users).unwrap_or_default();
     let text = acl::with_administrator(&before, &admin.password);
     beneath::write_if_differs(&users, text.as_bytes(), own, 0o600)?;
+    forget_snapshots(&home.join("data"))?;
     let config = home.join("redis.conf");
     let readable = UnixIds { uid: root.uid, gid: own.gid };
     let text = redis_conf(paths, options);
@@ -76,6 +78,18 @@ pub fn prepare(
         ids: own,
         socket: paths.redis_socket(),
     })
+}
+
+/// Removes what somebody made it write (`SAVE` by hand). It would be read at the start whatever the
+/// configuration says: old values, or a damaged file that keeps the cache from starting at all.
+fn forget_snapshots(data: &Path) -> Result<(), DriverError> {
+    let dump = data.join("dump.rdb");
+    match std::fs::remove_file(&dump) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(DriverError::io("remove old values of redis", &dump, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn redis_conf(paths: &ShardPaths, options: &RedisOptions) -> String {
