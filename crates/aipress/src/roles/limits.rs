@@ -80,7 +80,8 @@ fn hide(paths: &DataPaths) -> anyhow::Result<()> {
 
 fn meta(paths: &DataPaths, settings: &Settings) -> Sandbox {
     let mut sandbox = Sandbox::new(Network::Outgoing).read(paths.tokens()).write(paths.meta());
-    if std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
+    // One that is lost is meta's to tell of.
+    if std::env::var_os(MASTER_KEY_VARIABLE).is_none() && paths.master_key().exists() {
         sandbox = sandbox.read(paths.master_key());
     }
     // By its folder: who renews the authorities puts a new file in the old one's place.

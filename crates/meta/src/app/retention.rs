@@ -40,7 +40,11 @@ impl Seen {
     /// What is to be kept of a look at the clock, after what was kept of the last one.
     fn judged(mut self, before: Option<&Self>) -> Self {
         let Some(before) = before else { return self };
-        let passed = if self.boot == before.boot { self.passed - before.passed } else { OFF_S };
+        let passed = if self.boot == before.boot && !self.boot.is_empty() {
+            (self.passed - before.passed).max(0)
+        } else {
+            OFF_S
+        };
         // Longer than a window it never is: the clock may have been put back since.
         let still = before.held_until.filter(|until| *until > self.at);
         let jumped = self.at - before.at > passed + SLACK_S;
