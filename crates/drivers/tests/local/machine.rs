@@ -27,7 +27,6 @@ use aipress_drivers::UnitCommand;
 use aipress_drivers::UnitControl;
 use aipress_drivers::UnixIds;
 use aipress_drivers::local;
-use aipress_testkit::SmallDisk;
 use aipress_types::Secret;
 use aipress_types::ShardId;
 use aipress_types::TenantUid;
@@ -42,7 +41,6 @@ pub(crate) struct Machine {
     pub(crate) ids: ShardIds,
     children: Mutex<Vec<(String, Child)>>,
     _dir: tempfile::TempDir,
-    pub(crate) disk: Option<SmallDisk>,
 }
 
 /// A machine on which nothing runs on demand.
@@ -65,14 +63,8 @@ pub(crate) fn is_root() -> bool {
 
 impl Machine {
     pub(crate) fn new() -> Self {
-        Self::on(None)
-    }
-
-    /// With all its files on a disk of its own, if there is one.
-    pub(crate) fn on(disk: Option<SmallDisk>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let place = disk.as_ref().map_or(Path::new("/tmp"), SmallDisk::path).to_owned();
-        let dir = tempfile::Builder::new().prefix("aip-").tempdir_in(place).unwrap();
+        let dir = tempfile::Builder::new().prefix("aip-").tempdir_in("/tmp").unwrap();
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o711)).unwrap();
         // Users of its own, so that tests beside each other end only their own processes.
         let nth = (std::process::id() % 20_000) * 20 + COUNT.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +72,7 @@ impl Machine {
         let shard = ShardId::from_number(1).unwrap();
         let paths = DataPaths::new(dir.path()).unwrap().shard(shard);
         let ids = plan.shard(shard).unwrap();
-        Self { paths, ids, children: Mutex::default(), _dir: dir, disk }
+        Self { paths, ids, children: Mutex::default(), _dir: dir }
     }
 
     pub(crate) fn drivers(&self) -> Drivers {

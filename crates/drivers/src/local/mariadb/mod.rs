@@ -6,7 +6,6 @@
 mod account;
 mod cron;
 mod dump;
-mod ending;
 mod growth;
 mod hold;
 mod inventory;
@@ -38,7 +37,6 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
-pub use ending::why_ended;
 pub use server::MariadbOptions;
 pub use server::prepare;
 
