@@ -15,6 +15,7 @@ mod document;
 mod events;
 mod global;
 mod logs;
+mod mail;
 mod man;
 mod operation;
 mod package;
@@ -52,6 +53,8 @@ pub(crate) use global::Output;
 #[cfg(test)]
 pub(crate) use global::Sources;
 pub(crate) use logs::TenantLogs;
+pub(crate) use mail::MailPick;
+pub(crate) use mail::MailVerb;
 pub(crate) use man::Man;
 pub(crate) use operation::OperationVerb;
 pub(crate) use package::PackageVerb;

@@ -40,6 +40,75 @@ pub struct MailListView {
     pub last_hour: MailUseView,
     /// Recipients in the last day, likewise.
     pub last_day: MailUseView,
+    /// Messages since the site was made.
+    #[serde(default)]
+    pub totals: MailTotalsView,
+}
+
+/// How many messages became what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MailTotalsView {
+    /// The platform took them.
+    pub taken: u64,
+    /// The mail server has them.
+    pub sent: u64,
+    /// They came back, each time that they were sent.
+    pub bounced: u64,
+    /// The platform refused them: a limit was met, or they were no mail.
+    pub refused: u64,
+}
+
+/// Which of a site's mail: `ids`, or `all`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MailSelection {
+    /// These, 1,000 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+    /// All that it can be done with.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// What was done with a site's mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MailChangedView {
+    /// Ids of those that it was done with.
+    pub items: Vec<String>,
+    /// Those that it was not done with.
+    pub skipped: Vec<MailSkippedView>,
+}
+
+/// A mail that was left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MailSkippedView {
+    /// Its id.
+    pub id: String,
+    /// Why.
+    pub reason: MailSkipReason,
+}
+
+/// Why a mail was left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MailSkipReason {
+    /// There is no such mail.
+    Unknown,
+    /// It was sent, and its text is no longer kept.
+    Sent,
+}
+
+impl MailSkipReason {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "there is no such mail",
+            Self::Sent => "it was sent, and its text is no longer kept",
+        }
+    }
 }
 
 /// How much of a limit is used.

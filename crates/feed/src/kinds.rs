@@ -39,6 +39,18 @@ pub const EVENT_KINDS: &[EventKind] = &[
     of("tenant.export", "an archive of it is asked for", SITE),
     of("tenant.login_link", "a link to sign in was made", SITE),
     of("tenant.wp", "a `wp` command ran in it", SITE),
+    of("tenant.mail_retry", "mail of it was sent again by hand", SITE),
+    of("tenant.mail_delete", "mail of it was removed by hand", SITE),
+    of(
+        "tenant.mail.bounced",
+        "a mail of it came back, or was given up after two days",
+        "`name`, `generation`, `mail` (its id), `to` (five at most), `message` (the server's words)",
+    ),
+    of(
+        "tenant.mail.limited",
+        "mail is refused, for it has met its limit (once an hour)",
+        "`name`, `generation`, `message`",
+    ),
     of("tenant.inventory_refresh", "somebody had it looked at", SITE),
     of(
         "tenant.inventory",

@@ -246,7 +246,7 @@ impl<'p> Change<'p> {
     }
 
     /// Writes an event about a plugin or theme of a tenant.
-    pub(crate) async fn tell_package(
+    pub(crate) async fn tell_of(
         &mut self,
         tenant: &TenantRecord,
         kind: &str,

@@ -1,7 +1,12 @@
 //! What Prometheus reads (OpenMetrics text). Names end in their unit; a tenant is never a label.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 
+use aipress_api::internal::ShardTallies;
+use aipress_types::ShardId;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -54,6 +59,13 @@ pub(crate) struct Metrics {
     pub(crate) tenants: Family<WordLabels, Gauge>,
     pub(crate) shards: Family<WordLabels, Gauge>,
     pub(crate) streams: Gauge<i64, std::sync::atomic::AtomicI64>,
+    cron_wakes: Counter,
+    cron_failures: Counter,
+    cron_running: Gauge,
+    mails: Family<WordLabels, Counter>,
+    mails_waiting: Gauge,
+    /// What each shard has counted, as it said last.
+    tallies: Mutex<BTreeMap<ShardId, ShardTallies>>,
 }
 
 impl Metrics {
@@ -68,6 +80,9 @@ impl Metrics {
         let tenants = Family::<WordLabels, Gauge>::default();
         let shards = Family::<WordLabels, Gauge>::default();
         let streams = Gauge::default();
+        let (cron_wakes, cron_failures) = (Counter::default(), Counter::default());
+        let (cron_running, mails_waiting) = (Gauge::default(), Gauge::default());
+        let mails = Family::<WordLabels, Counter>::default();
         let mut registry = Registry::with_prefix("aipress_meta");
         registry.register("requests", "Requests by route and status", requests.clone());
         registry.register(
@@ -86,6 +101,11 @@ impl Metrics {
         registry.register("tenants", "Tenants by state", tenants.clone());
         registry.register("shards", "Shards by health", shards.clone());
         registry.register("event_streams", "Event streams that are open", streams.clone());
+        registry.register("cron_wakes", "Sites woken for scheduled events", cron_wakes.clone());
+        registry.register("cron_failures", "Runs that failed", cron_failures.clone());
+        registry.register("cron_running", "Runs that go on", cron_running.clone());
+        registry.register("mails", "Messages of sites, by what became of them", mails.clone());
+        registry.register("mails_waiting", "Messages that wait to be sent", mails_waiting.clone());
         Self {
             registry,
             requests,
@@ -97,7 +117,39 @@ impl Metrics {
             tenants,
             shards,
             streams,
+            cron_wakes,
+            cron_failures,
+            cron_running,
+            mails,
+            mails_waiting,
+            tallies: Mutex::default(),
         }
+    }
+
+    /// Takes what a shard has counted: what is more than it said last, or all of it once the shard
+    /// has begun anew. The first word of a shard counts for nothing: it may be of before this meta.
+    pub(crate) fn shard_counted(&self, shard: ShardId, now: ShardTallies) {
+        let mut all = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = all.insert(shard, now) {
+            let more = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+            self.cron_wakes.inc_by(more(now.cron.wakes, before.cron.wakes));
+            self.cron_failures.inc_by(more(now.cron.failures, before.cron.failures));
+            for (state, now, before) in [
+                ("taken", now.mail.taken, before.mail.taken),
+                ("refused", now.mail.refused, before.mail.refused),
+                ("sent", now.mail.sent, before.mail.sent),
+                ("bounced", now.mail.bounced, before.mail.bounced),
+                ("delayed", now.mail.delayed, before.mail.delayed),
+            ] {
+                let labels = WordLabels { state: state.to_owned() };
+                self.mails.get_or_create(&labels).inc_by(more(now, before));
+            }
+        }
+        let sum = |of: fn(&ShardTallies) -> u64| {
+            i64::try_from(all.values().map(of).sum::<u64>()).unwrap_or(i64::MAX)
+        };
+        self.cron_running.set(sum(|tallies| tallies.cron.running));
+        self.mails_waiting.set(sum(|tallies| tallies.mail.waiting));
     }
 
     /// All of them as text.
@@ -130,6 +182,10 @@ mod tests {
         for gauge in [&metrics.tenants, &metrics.shards] {
             gauge.get_or_create(&WordLabels { state: word() }).set(1);
         }
+        let shard = ShardId::from_number(1).unwrap();
+        for _ in 0..2 {
+            metrics.shard_counted(shard, ShardTallies::default());
+        }
         let text = metrics.render().unwrap();
         let mut known = 0;
         for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
@@ -140,5 +196,21 @@ mod tests {
             known += 1;
         }
         assert_eq!(page.matches("| `aipress_").count(), known, "a row of what is not there");
+    }
+
+    #[test]
+    fn what_a_shard_counts_is_counted_once() {
+        let metrics = Metrics::new();
+        let counted = |shard: u32, wakes: u64, waiting: u64| {
+            let mut tallies = ShardTallies::default();
+            (tallies.cron.wakes, tallies.mail.waiting) = (wakes, waiting);
+            metrics.shard_counted(ShardId::from_number(shard).unwrap(), tallies);
+            (metrics.cron_wakes.get(), metrics.mails_waiting.get())
+        };
+        assert_eq!(counted(1, 7, 1), (0, 1), "of before this meta");
+        assert_eq!(counted(1, 10, 1), (3, 1));
+        assert_eq!(counted(2, 100, 4), (3, 5), "another shard");
+        assert_eq!(counted(1, 10, 0), (3, 4));
+        assert_eq!(counted(1, 2, 0), (5, 4), "it has begun anew");
     }
 }

@@ -59,6 +59,8 @@ pub(crate) enum Action {
     TenantLoginLink,
     TenantLogs,
     TenantMail,
+    TenantMailDelete,
+    TenantMailRetry,
     TenantRead,
     TenantReplace,
     TenantPackageActivate,

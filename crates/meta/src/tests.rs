@@ -19,6 +19,7 @@ mod internal;
 mod life;
 mod lists;
 mod logs;
+mod mail;
 mod openapi;
 mod operations;
 mod packages;

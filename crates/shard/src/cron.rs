@@ -22,6 +22,7 @@ use std::time::Duration;
 use aipress_api::cron::CronRunView;
 use aipress_api::cron::CronView;
 use aipress_api::cron::CronWakesView;
+use aipress_api::internal::CronTallies;
 use aipress_kit::clock::Clock;
 use aipress_types::TenantUid;
 use time::OffsetDateTime;
@@ -44,12 +45,18 @@ pub(crate) struct Cron {
 struct Inner {
     schedule: Schedule,
     record: Record,
+    /// Since this process began.
+    tallies: CronTallies,
 }
 
 impl Cron {
     /// With the counts that the last control plane left in `file`.
     pub(crate) fn restore(file: PathBuf, clock: Clock) -> Self {
-        let inner = Inner { schedule: Schedule::default(), record: Record::load(&file) };
+        let inner = Inner {
+            schedule: Schedule::default(),
+            record: Record::load(&file),
+            tallies: CronTallies::default(),
+        };
         Self { clock, begun: Instant::now(), file, inner: Mutex::new(inner) }
     }
 
@@ -86,6 +93,7 @@ impl Cron {
         let wakes = inner.schedule.wake(now);
         for wake in &wakes {
             inner.record.woken(wake.uid, self.clock.now());
+            inner.tallies.wakes += 1;
         }
         wakes
     }
@@ -103,7 +111,14 @@ impl Cron {
         if *ended != Ended::Unasked {
             inner.record.ran(uid, began, took, ended);
         }
+        inner.tallies.failures += u64::from(matches!(ended, Ended::Failed(_)));
         inner.schedule.ended(uid, ended, now)
+    }
+
+    /// What was counted since this process began, and how many run now.
+    pub(crate) fn tallies(&self) -> CronTallies {
+        let inner = self.lock();
+        CronTallies { running: inner.schedule.running(), ..inner.tallies }
     }
 
     /// Writes the counts when there are new ones.

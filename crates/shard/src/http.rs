@@ -56,7 +56,10 @@ pub(crate) fn router(plane: Arc<Plane>) -> Router {
             &format!("{}/{{uid}}/wp-plan", paths::SHARD_TENANTS),
             post(wp::plan).layer(DefaultBodyLimit::max(MAX_COMMAND)),
         )
-        .route(&format!("{}/{{uid}}/mail", paths::SHARD_TENANTS), get(mail::list))
+        .route(
+            &format!("{}/{{uid}}/mail", paths::SHARD_TENANTS),
+            get(mail::list).post(mail::change),
+        )
         .route(&format!("{}/{{uid}}/mail/{{id}}", paths::SHARD_TENANTS), get(mail::show))
         .route(&format!("{}/{{uid}}/cron", paths::SHARD_TENANTS), get(cron::show))
         .route(

@@ -4,19 +4,22 @@
 //! Who sends is never taken from what PHP says: the envelope's sender and the first headers name the
 //! tenant that the slot's Unix user belongs to.
 
+mod change;
 pub(crate) mod compose;
+mod counts;
 pub(crate) mod intake;
+mod news;
 pub(crate) mod spool;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use aipress_api::internal::MailTallies;
 use aipress_api::mail::MailListView;
 use aipress_api::mail::MailRecipientView;
 use aipress_api::mail::MailState;
@@ -34,6 +37,8 @@ use time::OffsetDateTime;
 
 use self::compose::Given;
 use self::compose::Sender;
+use self::counts::Counts;
+use self::news::Limited;
 use self::spool::Mail;
 use self::spool::Spool;
 
@@ -110,9 +115,14 @@ pub(crate) struct Mails {
 #[derive(Default)]
 struct Inner {
     boxes: BTreeMap<TenantUid, spool::Box>,
-    /// When each site had how many recipients, within a day.
-    used: BTreeMap<TenantUid, VecDeque<(i64, u32)>>,
-    sending: BTreeSet<TenantUid>,
+    counts: BTreeMap<TenantUid, Counts>,
+    /// What of each site is on its way.
+    sending: BTreeMap<TenantUid, String>,
+    /// What came back, and meta has not heard of.
+    untold: BTreeSet<(TenantUid, String)>,
+    limited: BTreeMap<TenantUid, Limited>,
+    /// Of all sites since this process began.
+    tallies: MailTallies,
     /// Who was served last: the next one is first.
     last: Option<TenantUid>,
 }
@@ -121,18 +131,29 @@ impl Mails {
     /// With what the last control plane left.
     pub(crate) fn open(dir: PathBuf, settings: MailSettings, clock: Clock) -> io::Result<Self> {
         let spool = Spool::open(dir)?;
-        let boxes = spool.load()?;
-        let mut used: BTreeMap<TenantUid, VecDeque<(i64, u32)>> = BTreeMap::new();
-        for (uid, mails) in &boxes {
-            let times = mails.values().map(|mail| (mail.at, count(mail.recipients.len())));
-            used.insert(*uid, times.collect());
-        }
-        let inner = Inner { boxes, used, ..Inner::default() };
+        let (boxes, counts) = spool.load()?;
+        let all = boxes.iter().flat_map(|(uid, mails)| mails.iter().map(move |it| (uid, it)));
+        let untold = all.filter(|(_, (_, mail))| mail.untold);
+        let untold = untold.map(|(uid, (id, _))| (*uid, id.clone())).collect();
+        let inner = Inner { boxes, counts, untold, ..Inner::default() };
         Ok(Self { settings, clock, spool, inner: Mutex::new(inner) })
     }
 
     /// Takes a message; its id, or why not, in words for the site's people.
     pub(crate) fn take(&self, from: &From, given: &Given) -> Result<String, String> {
+        let taken = self.take_one(from, given);
+        let mut inner = self.lock();
+        match taken {
+            Ok(_) => inner.tallies.taken += 1,
+            Err(_) => {
+                inner.tallies.refused += 1;
+                inner.counts.entry(from.uid).or_default().total(|totals| totals.refused += 1);
+            }
+        }
+        taken
+    }
+
+    fn take_one(&self, from: &From, given: &Given) -> Result<String, String> {
         let now = self.clock.now();
         let random = random::alphanumeric(6).map_err(|error| error.to_string())?;
         let id = format!("{:013x}-{random}", now.unix_timestamp_nanos() / 1_000_000);
@@ -146,6 +167,7 @@ impl Mails {
         let mail = Mail {
             state,
             at,
+            since: at,
             envelope: format!("site-{}@{}", from.uid.hex(), self.settings.domain),
             from: composed.from,
             subject: composed.subject,
@@ -154,29 +176,30 @@ impl Mails {
             attempts: 0,
             next: at,
             said: None,
+            untold: false,
         };
         let mut inner = self.lock();
         let wanted = count(mail.recipients.len());
-        let used = inner.used(from.uid, at);
-        let (hour, day) = limits(from.tier);
-        for (used, limit, span) in [(used.0, hour, "hour"), (used.1, day, "day")] {
-            if used + wanted > limit {
-                return Err(format!(
-                    "the site has sent to {used} recipients within the last {span}, {limit} are \
-                     allowed in its tier"
-                ));
-            }
-        }
+        inner.check_limits(from, wanted, at)?;
         let free = self.spool.free().map_err(|error| error.to_string())?;
         if free < mail.bytes.saturating_add(HEADROOM) {
             return Err("the platform's disk is nearly full: try again later".to_owned());
         }
         self.make_room(&mut inner, from.uid, mail.bytes)?;
-        self.spool.put(from.uid, &id, &mail, &composed.message).map_err(|error| {
+        let counts = inner.counts.entry(from.uid).or_default();
+        counts.add(at, wanted);
+        counts.total(|totals| totals.taken += 1);
+        // Counted first: who makes the platform fail between the two sends no more for it.
+        let kept = self
+            .spool
+            .put_counts(from.uid, counts)
+            .and_then(|()| self.spool.put(from.uid, &id, &mail, &composed.message));
+        if let Err(error) = kept {
+            counts.sub(at, wanted);
+            counts.total(|totals| totals.taken -= 1);
             tracing::warn!(tenant_id = %from.uid, %error, "a mail can't be kept");
-            "the platform can't keep it: try again later".to_owned()
-        })?;
-        inner.used.entry(from.uid).or_default().push_back((at, wanted));
+            return Err("the platform can't keep it: try again later".to_owned());
+        }
         inner.boxes.entry(from.uid).or_default().insert(id.clone(), mail);
         Ok(id)
     }
@@ -211,20 +234,21 @@ impl Mails {
             if inner.sending.len() >= AT_ONCE {
                 break;
             }
-            if inner.sending.contains(uid) {
+            if inner.sending.contains_key(uid) {
                 continue;
             }
             let mails = inner.boxes.get(uid).into_iter().flatten();
             let mut ready = mails.filter(|(_, mail)| mail.state == MailState::Queued);
             let Some((id, mail)) = ready.find(|(_, mail)| mail.next <= now) else { continue };
             let waiting = mail.recipients.iter().filter(|one| one.state == MailState::Queued);
+            let id = id.clone();
             due.push(Due {
                 uid: *uid,
                 id: id.clone(),
                 envelope: mail.envelope.clone(),
                 to: waiting.map(|one| one.address.clone()).collect(),
             });
-            inner.sending.insert(*uid);
+            inner.sending.insert(*uid, id);
             inner.last = Some(*uid);
         }
         due
@@ -239,9 +263,24 @@ impl Mails {
     pub(crate) fn ended(&self, due: &Due, result: Result<Outcome, SmtpError>) -> Option<Mail> {
         let now = self.clock.now().unix_timestamp();
         let mut inner = self.lock();
-        inner.sending.remove(&due.uid);
-        let mail = inner.boxes.get_mut(&due.uid)?.get_mut(&due.id)?;
+        let Inner { boxes, counts, sending, untold, tallies, .. } = &mut *inner;
+        sending.remove(&due.uid);
+        let mail = boxes.get_mut(&due.uid)?.get_mut(&due.id)?;
         mail.judge(result, now);
+        let counts = counts.entry(due.uid).or_default();
+        match mail.state {
+            MailState::Sent => {
+                tallies.sent += 1;
+                counts.total(|totals| totals.sent += 1);
+            }
+            MailState::Bounced => {
+                tallies.bounced += 1;
+                counts.total(|totals| totals.bounced += 1);
+                mail.untold = true;
+                untold.insert((due.uid, due.id.clone()));
+            }
+            MailState::Queued | MailState::Kept => tallies.delayed += 1,
+        }
         if let Err(error) = self.spool.note(due.uid, &due.id, mail) {
             tracing::warn!(tenant_id = %due.uid, %error, "what became of a mail is not kept");
         }
@@ -269,21 +308,44 @@ impl Mails {
     pub(crate) fn forget(&self, uid: TenantUid) {
         let mut inner = self.lock();
         inner.boxes.remove(&uid);
-        inner.used.remove(&uid);
+        inner.counts.remove(&uid);
+        inner.limited.remove(&uid);
         self.spool.remove_all(uid);
+    }
+
+    /// Writes counts that the disk does not have yet.
+    pub(crate) fn write_counts(&self) {
+        for (uid, counts) in &mut self.lock().counts {
+            if counts.is_new
+                && let Err(error) = self.spool.put_counts(*uid, counts)
+            {
+                tracing::warn!(tenant_id = %uid, %error, "counts of mail can't be kept");
+            }
+        }
+    }
+
+    /// What became of all sites' mail since this process began, and how much waits.
+    pub(crate) fn tallies(&self) -> MailTallies {
+        let inner = self.lock();
+        let all = inner.boxes.values().flat_map(|mails| mails.values());
+        let waiting = all.filter(|mail| mail.state == MailState::Queued).count() as u64;
+        MailTallies { waiting, ..inner.tallies }
     }
 
     /// A site's mail, the newest first.
     pub(crate) fn list(&self, uid: TenantUid, tier: Tier) -> MailListView {
         let now = self.clock.now().unix_timestamp();
         let mut inner = self.lock();
-        let used = inner.used(uid, now);
+        let counts = inner.counts.get_mut(&uid);
+        let (used, totals) =
+            counts.map_or_else(Default::default, |counts| (counts.used(now), counts.totals));
         let (hour, day) = limits(tier);
         let mails = inner.boxes.get(&uid).into_iter().flatten().rev();
         MailListView {
             items: mails.map(|(id, mail)| mail.view(id)).collect(),
             last_hour: MailUseView { used: used.0, limit: hour },
             last_day: MailUseView { used: used.1, limit: day },
+            totals,
         }
     }
 
@@ -301,14 +363,21 @@ impl Mails {
 }
 
 impl Inner {
-    /// Recipients of a site within the last hour, and the last day.
-    fn used(&mut self, uid: TenantUid, now: i64) -> (u32, u32) {
-        let Some(times) = self.used.get_mut(&uid) else { return (0, 0) };
-        // A clock that went back must not lock anybody out.
-        times.retain(|(at, _)| (now - DAY_S..=now + HOUR_S).contains(at));
-        let within =
-            |span| times.iter().filter(|(at, _)| *at > now - span).map(|(_, count)| count).sum();
-        (within(HOUR_S), within(DAY_S))
+    /// Whether a site may have so many recipients more; the refusal is told as an event, too.
+    fn check_limits(&mut self, from: &From, wanted: u32, at: i64) -> Result<(), String> {
+        let used = self.counts.entry(from.uid).or_default().used(at);
+        let (hour, day) = limits(from.tier);
+        for (used, limit, span) in [(used.0, hour, "hour"), (used.1, day, "day")] {
+            if used.saturating_add(wanted) > limit {
+                let words = format!(
+                    "the site has sent to {used} recipients within the last {span}, {limit} are \
+                     allowed in its tier"
+                );
+                self.limit_met(from.uid, at, &words);
+                return Err(words);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -316,7 +385,7 @@ impl Mail {
     fn judge(&mut self, result: Result<Outcome, SmtpError>, now: i64) {
         self.attempts = self.attempts.saturating_add(1);
         self.said = result.as_ref().err().map(ToString::to_string);
-        let is_over = now - self.at > PATIENCE_S;
+        let is_over = now - self.since.max(self.at) > PATIENCE_S;
         let is_for_good = result.as_ref().is_err_and(SmtpError::is_for_good);
         let mut outcome = result.unwrap_or_default().into_iter();
         for one in self.recipients.iter_mut().filter(|one| one.state == MailState::Queued) {

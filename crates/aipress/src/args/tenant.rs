@@ -4,6 +4,7 @@ use clap::Args as ClapArgs;
 use clap::Subcommand;
 
 use crate::args::Guarded;
+use crate::args::MailVerb;
 use crate::args::Plain;
 use crate::args::PluginVerb;
 use crate::args::TenantClone;
@@ -139,17 +140,14 @@ pub(crate) enum TenantVerb {
         /// Name or uid
         tenant: String,
     },
-    /// Show the mail that a site sent: what waits, was sent, came back or stays here
+    /// Mail that a site sent: list, show, retry, delete
     #[command(after_help = examples![
-        "aipress tenant mail bakery",
-        "aipress tenant mail bakery 019d1c2f3a4b5-k3Jx9Q",
-        "aipress tenant mail bakery -o json | jq '.items[0].recipients'",
+        "aipress tenant mail list bakery",
+        "aipress tenant mail retry bakery --all",
     ])]
     Mail {
-        /// Name or uid
-        tenant: String,
-        /// One of them, with its text
-        id: Option<String>,
+        #[command(subcommand)]
+        verb: MailVerb,
     },
     /// Plugins of a site: list, install, activate, deactivate, update, remove
     #[command(after_help = examples![

@@ -59,7 +59,7 @@ pub(crate) async fn run(
         TenantVerb::Resume(args) => change::plain(&client, args, "resume", output).await,
         TenantVerb::RotateSecrets(args) => change::rotate_secrets(&client, args, output).await,
         TenantVerb::Login { tenant, user } => login::run(&client, &tenant, user, output).await,
-        TenantVerb::Mail { tenant, id } => mail::run(&client, &tenant, id, output).await,
+        TenantVerb::Mail { verb } => mail::run(&client, verb, output).await,
         TenantVerb::Cron { tenant } => cron::run(&client, &tenant, output).await,
         TenantVerb::Inventory { tenant, refresh } => {
             inventory::run(&client, &tenant, refresh, output).await

@@ -61,7 +61,7 @@ pub(crate) const KEYS: [Key; 26] = [
         "mail.server",
         "none",
         "where sites' mail goes: `smtp://HOST[:587]` (STARTTLS, but on this machine) or \
-         `smtps://HOST[:465]`; without one it stays in the platform (`aipress tenant mail`)",
+         `smtps://HOST[:465]`; without one it stays in the platform (`aipress tenant mail list`)",
     ),
     key("mail.user", "none", "who signs in at `mail.server`"),
     key(

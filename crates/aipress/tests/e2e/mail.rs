@@ -35,7 +35,7 @@ async fn a_password_reset_arrives_and_its_link_works() {
     ask_for_reset(&platform).await;
     let kept = the_mail(&platform, "kept").await;
     let id = kept["id"].as_str().unwrap().to_owned();
-    let shown = platform.cli(&["tenant", "mail", "bakery", &id]).await.good().out;
+    let shown = platform.cli(&["tenant", "mail", "show", "bakery", &id]).await.good().out;
     assert!(shown.contains("action=rp") && shown.contains("X-AIPress-Tenant: "), "{shown}");
     let uid = platform.tenant("bakery").await["uid"].as_str().unwrap().to_owned();
     let envelope = format!("site-{}@localhost", uid.replace('-', ""));
@@ -65,6 +65,17 @@ async fn a_password_reset_arrives_and_its_link_works() {
     let page = visitor.get("/wp-login.php?action=rp").await.with_status(200).text();
     assert!(page.contains("pass1"), "the page for a new password: {page}");
 
+    // What was kept is sent once somebody wants it.
+    let kept = &["tenant", "mail", "retry", "bakery", &id];
+    let planned = platform.cli(&[&kept[..], &["--dry-run"]].concat()).await.good().out;
+    assert!(planned.contains("send mail of `bakery` again"), "{planned}");
+    platform.cli(kept).await.good();
+    wait_until(SOON, "it is sent", async || {
+        let told = platform.cli(&["tenant", "mail", "show", "bakery", &id]).await.good().out;
+        if told.contains("sent, 1 attempts") { Ok(()) } else { Err(told) }
+    })
+    .await;
+
     // Who is not known there.
     let user = ["user", "create", "nobody", "nobody@example.org", "--porcelain"];
     platform.cli(&[&["tenant", "wp", "bakery", "--"][..], &user].concat()).await.good();
@@ -77,6 +88,17 @@ async fn a_password_reset_arrives_and_its_link_works() {
         if told.contains("550 no such user") { Ok(()) } else { Err(told) }
     })
     .await;
+
+    wait_until(SOON, "the event tells of it", async || {
+        let args = ["events", "--since", "oldest", "--kind", "tenant.mail.bounced", "-o", "json"];
+        let told = platform.cli(&args).await.good().out;
+        if told.contains("550 no such user") { Ok(()) } else { Err(told) }
+    })
+    .await;
+    let told = platform.cli(&["tenant", "mail", "delete", "bakery", "--all", "--yes"]).await.good();
+    assert!(told.out.contains("mails removed"), "{told:?}");
+    let told = platform.cli(&["tenant", "mail", "list", "bakery"]).await.good().out;
+    assert!(told.contains("1 came back") && told.contains("has sent no mail"), "{told}");
 
     platform.cli(&["tenant", "delete", "bakery", "--yes"]).await.good();
     platform.cli(&["tenant", "erase", "bakery", "--yes"]).await.good();
@@ -102,7 +124,8 @@ async fn ask(platform: &Platform, login: &str) {
 /// The newest mail, once it is `state`.
 async fn the_mail(platform: &Platform, state: &str) -> Value {
     wait_until(SOON, "a mail", async || {
-        let told = platform.cli(&["tenant", "mail", "bakery", "-o", "json"]).await.good().json();
+        let told =
+            platform.cli(&["tenant", "mail", "list", "bakery", "-o", "json"]).await.good().json();
         let newest = &told["items"][0];
         if newest["state"] == state { Ok(newest.clone()) } else { Err(told.to_string()) }
     })

@@ -12,7 +12,9 @@ use crate::document::TenantDocument;
 use crate::inventory::InventoryView;
 use crate::login_link::LoginLinkCreate;
 use crate::login_link::LoginLinkView;
+use crate::mail::MailChangedView;
 use crate::mail::MailListView;
+use crate::mail::MailSelection;
 use crate::mail::MailView;
 use crate::page::Page;
 use crate::paths;
@@ -157,6 +159,19 @@ impl ApiClient {
     pub async fn tenant_mail_show(&self, id: &str, mail: &str) -> Result<MailView, ApiError> {
         let mail = super::platform::escape(mail);
         self.get(&path(id, &format!("mail/{mail}"))).await
+    }
+
+    /// `POST /v1/tenants/{id}/mail/retry` or `…/delete`.
+    ///
+    /// # Errors
+    /// See [`ApiError`].
+    pub async fn tenant_mail_change(
+        &self,
+        id: &str,
+        verb: &str,
+        wanted: &MailSelection,
+    ) -> Result<MailChangedView, ApiError> {
+        self.change(Method::POST, &path(id, &format!("mail/{verb}")), wanted).await
     }
 
     /// `GET /v1/tenants/{id}/inventory`.

@@ -7,6 +7,7 @@ pub(crate) mod intent;
 pub(crate) mod inventory;
 pub(crate) mod log;
 pub(crate) mod login_link;
+pub(crate) mod mail;
 pub(crate) mod operation;
 pub(crate) mod package;
 pub(crate) mod placement;

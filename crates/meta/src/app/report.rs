@@ -25,6 +25,7 @@ use aipress_types::StepState;
 use aipress_types::TenantObserved;
 use aipress_types::TenantState;
 
+use crate::app::mail;
 use crate::app::operation;
 use crate::app::transfer::is_all_or_nothing;
 use crate::change::Change;
@@ -49,10 +50,12 @@ pub(crate) async fn take(
             Taken::Stale => stale.push(uid),
         }
     }
+    mail::tell(&mut change, shard, report.mail_news).await?;
     faults::point("meta.report.before");
     change.commit().await?;
     faults::point("meta.report.after");
     plane.metrics.reports.inc();
+    plane.metrics.shard_counted(shard, report.tallies);
     Ok(ReportAnswer { stale })
 }
 
@@ -188,7 +191,7 @@ async fn tell_rolled_back(
             "package": rolled_back.package.name,
             "message": rolled_back.message,
         });
-        change.tell_package(after, "tenant.package.rolledback", data).await?;
+        change.tell_of(after, "tenant.package.rolledback", data).await?;
     }
     Ok(())
 }

@@ -101,6 +101,8 @@ fn tenant_routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(tenants::cron::cron))
         .routes(routes!(tenants::mail::list))
         .routes(routes!(tenants::mail::show))
+        .routes(routes!(tenants::mail::retry))
+        .routes(routes!(tenants::mail::delete))
         .routes(routes!(tenants::inventory::show))
         .routes(routes!(tenants::inventory::refresh))
         .merge(tenants::plugins::routes())

@@ -29,6 +29,8 @@ const TABLE: &[(&str, &str, u16, u16, u16)] = &[
     ("GET", "/v1/tenants/{name}/cron", 404, 200, 200),
     ("GET", "/v1/tenants/{name}/mail", 404, 200, 200),
     ("GET", "/v1/tenants/{name}/mail/{nothing}", 404, 404, 404),
+    ("POST", "/v1/tenants/{name}/mail/retry", 404, 422, 422),
+    ("POST", "/v1/tenants/{name}/mail/delete", 404, 422, 422),
     ("GET", "/v1/tenants/{name}/inventory", 404, 404, 404),
     ("POST", "/v1/tenants/{name}/inventory/refresh", 404, 409, 409),
     ("GET", "/v1/tenants/{name}/plugins", 404, 200, 200),

@@ -193,6 +193,10 @@ fn of_sites() -> Vec<Case> {
             .with(json!({})),
         Case::new("POST", "/v1/tenants/{id}/wp", &["bakery"], "tenant.wp")
             .with(json!({ "args": ["user", "create", "anna", "--user_pass=tr0ub4dor"] })),
+        Case::new("POST", "/v1/tenants/{id}/mail/retry", &["bakery"], "tenant.mail_retry")
+            .with(json!({ "all": true })),
+        Case::new("POST", "/v1/tenants/{id}/mail/delete", &["bakery"], "tenant.mail_delete")
+            .with(json!({ "ids": ["m1"] })),
         Case::new(
             "POST",
             "/v1/tenants/{id}/inventory/refresh",
@@ -333,7 +337,10 @@ async fn everything(meta: &Meta) -> (Vec<String>, BTreeMap<String, String>, usiz
         files(&meta.folder.path().join(folder), &mut all);
     }
     let shard = &meta.shards[0];
-    (rows, all, shard.login_tokens().len() + shard.commands().len() + shard.pushes() as usize)
+    (rows, all, {
+        let told = shard.login_tokens().len() + shard.commands().len() + shard.mail_changes().len();
+        told + shard.pushes() as usize
+    })
 }
 
 #[tokio::test]

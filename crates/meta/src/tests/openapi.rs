@@ -122,7 +122,9 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
     }
     use aipress_api::cron::CronView;
     use aipress_api::inventory::InventoryView;
+    use aipress_api::mail::MailChangedView;
     use aipress_api::mail::MailListView;
+    use aipress_api::mail::MailSelection;
     use aipress_api::mail::MailView;
     use aipress_api::wp::WpCommand;
     use aipress_api::wp::WpLine;
@@ -141,7 +143,8 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
     }
     of! {
         Accepted AuditView CloneCreate CronView DeliveryView EventPage ExportAccepted ExportView HealthView
-        ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView MailListView MailView
+        ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView MailChangedView MailListView
+        MailSelection MailView
         MeView OperationView PackageFetch PackageView PlanApplied PlanCreate PlanView ProjectView PackageSpec
         RouteView ServerSentEvent ShardPatch ShardView SitePackageUpdate SitePackageView
         TenantCreate TenantDocument TenantPatch

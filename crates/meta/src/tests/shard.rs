@@ -15,8 +15,15 @@ use aipress_api::internal::IntentList;
 use aipress_api::internal::LoginTokenCreate;
 use aipress_api::internal::LogsAsked;
 use aipress_api::internal::LogsFound;
+use aipress_api::internal::MailChange;
+use aipress_api::internal::MailNews;
 use aipress_api::internal::ShardReport;
+use aipress_api::internal::ShardTallies;
+use aipress_api::mail::MailChangedView;
 use aipress_api::mail::MailListView;
+use aipress_api::mail::MailSkipReason;
+use aipress_api::mail::MailSkippedView;
+use aipress_api::mail::MailTotalsView;
 use aipress_api::mail::MailUseView;
 use aipress_api::wp::NDJSON;
 use aipress_api::wp::WpCommand;
@@ -74,6 +81,7 @@ struct Told {
     lines: Vec<LogLine>,
     asked: Vec<LogsAsked>,
     commands: Vec<WpCommand>,
+    mail_changes: Vec<MailChange>,
     pushes: u32,
     exports_asked: u32,
 }
@@ -98,6 +106,7 @@ impl FakeShard {
             lines: Vec::new(),
             asked: Vec::new(),
             commands: Vec::new(),
+            mail_changes: Vec::new(),
             pushes: 0,
             exports_asked: 0,
         };
@@ -112,7 +121,7 @@ impl FakeShard {
             .route("/v1/intents/{uid}", put(take_intent))
             .route("/v1/tenants/{uid}/login-token", post(take_login_token))
             .route("/v1/tenants/{uid}/cron", get(show_cron))
-            .route("/v1/tenants/{uid}/mail", get(list_mail))
+            .route("/v1/tenants/{uid}/mail", get(list_mail).post(change_mail))
             .route("/v1/tenants/{uid}/logs", post(give_lines))
             .route("/v1/exports/{id}", put(begin_export))
             .route("/v1/tenants/{uid}/wp", post(run_command))
@@ -165,6 +174,11 @@ impl FakeShard {
         self.told().commands.clone()
     }
 
+    /// What was done with mail.
+    pub(super) fn mail_changes(&self) -> Vec<MailChange> {
+        self.told().mail_changes.clone()
+    }
+
     pub(super) fn pushes(&self) -> u32 {
         self.told().pushes
     }
@@ -186,6 +200,16 @@ impl FakeShard {
 
     /// Reports these tenants, and itself.
     pub(super) async fn report(&self, tenants: &[TenantObserved]) -> Answer {
+        self.report_with(tenants, Vec::new(), ShardTallies::default()).await
+    }
+
+    /// Reports, and tells of mail.
+    pub(super) async fn report_with(
+        &self,
+        tenants: &[TenantObserved],
+        mail_news: Vec<MailNews>,
+        tallies: ShardTallies,
+    ) -> Answer {
         let report = ShardReport {
             health: self.told().health,
             message: None,
@@ -194,6 +218,8 @@ impl FakeShard {
             control: format!("unix:{}", self.socket().display()),
             gateway: format!("unix:/gateway-{}.sock", self.id.number()),
             tenants: tenants.to_vec(),
+            mail_news,
+            tallies,
         };
         let role = self.id.to_string();
         let request = role_request(&role, "POST", &format!("/internal/v1/shards/{role}/report"))
@@ -340,10 +366,36 @@ async fn run_command(
     ([("content-type", NDJSON)], format!("{said}\n\n{{\"exit\":3}}\n"))
 }
 
-/// Lines behind the one that was named, oldest first; their ids sort as texts.
 async fn list_mail() -> Json<MailListView> {
     let none = MailUseView { used: 0, limit: 100 };
-    Json(MailListView { items: Vec::new(), last_hour: none, last_day: none })
+    let totals = MailTotalsView::default();
+    Json(MailListView { items: Vec::new(), last_hour: none, last_day: none, totals })
+}
+
+/// Has one mail, `m1`, and sends none when it refuses.
+async fn change_mail(
+    State(shard): State<FakeShard>,
+    UrlPath(_uid): UrlPath<TenantUid>,
+    Json(change): Json<MailChange>,
+) -> axum::response::Response {
+    let mut told = shard.told();
+    match told.behaviour {
+        Behaviour::Full => {
+            let problem = serde_json::json!({ "type": "x", "title": "x", "status": 409,
+                "code": "invalid_state", "detail": "no mail server is set" });
+            return (StatusCode::CONFLICT, Json(problem)).into_response();
+        }
+        Behaviour::Refuse => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ => {}
+    }
+    let unknown = |id: &String| MailSkippedView { id: id.clone(), reason: MailSkipReason::Unknown };
+    let (has, lacks): (Vec<_>, Vec<_>) = change.ids.iter().partition(|id| *id == "m1");
+    let items = if change.all { vec!["m1".to_owned()] } else { has.into_iter().cloned().collect() };
+    if !change.is_rehearsal {
+        told.mail_changes.push(change.clone());
+    }
+    let skipped = lacks.into_iter().map(unknown).collect();
+    Json(MailChangedView { items, skipped }).into_response()
 }
 
 async fn show_cron() -> Json<CronView> {
@@ -357,6 +409,7 @@ async fn show_cron() -> Json<CronView> {
     })
 }
 
+/// Lines behind the one that was named, oldest first; their ids sort as texts.
 async fn give_lines(
     State(shard): State<FakeShard>,
     UrlPath(_uid): UrlPath<TenantUid>,

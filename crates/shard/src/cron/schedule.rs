@@ -257,6 +257,11 @@ impl Schedule {
         }
     }
 
+    /// Sites that are running now.
+    pub(crate) fn running(&self) -> u64 {
+        self.sites.values().filter(|site| site.run.is_some()).count() as u64
+    }
+
     /// What is known of a site.
     pub(crate) fn state(&self, uid: TenantUid) -> State {
         self.sites.get(&uid).map_or_else(State::default, |site| State {

@@ -1,6 +1,10 @@
 //! Limits, retries, bounces, and what a new process finds.
 
 use super::*;
+use aipress_api::internal::MailChange;
+use aipress_api::internal::MailNewsKind;
+use aipress_api::internal::MailVerb;
+use aipress_api::mail::MailSkipReason;
 use aipress_kit::smtp::Reply;
 use time::macros::datetime;
 
@@ -182,7 +186,7 @@ fn what_is_half_written_is_no_mail() {
     let mails = post.mails();
     let items = mails.list(from.uid, Tier::Bronze).items;
     assert_eq!(items.iter().map(|item| &item.id).collect::<Vec<_>>(), [&id]);
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "it, what is known of it, counts");
 }
 
 #[test]
@@ -206,4 +210,121 @@ fn many_make_room_by_the_oldest() {
         mail.state = MailState::Queued;
     }
     assert!(mails.take(&from, &given("a@x.org")).unwrap_err().contains("wait to be sent"));
+}
+
+fn change(verb: MailVerb, ids: &[&str]) -> MailChange {
+    let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+    MailChange { verb, all: ids.is_empty(), ids, is_rehearsal: false }
+}
+
+#[test]
+fn what_stays_here_is_sent_once_a_server_is_set_and_somebody_wants_it() {
+    let mut post = Post::new(None);
+    let from = from();
+    let mails = post.mails();
+    let id = mails.take(&from, &given("a@x.org")).unwrap();
+    let retry = change(MailVerb::Retry, &[]);
+    assert!(mails.change(from.uid, &retry).unwrap_err().contains("mail.server"));
+    post.server = Some("smtp://127.0.0.1:1".parse().unwrap());
+    let mails = post.mails();
+    // Days later: it is new mail to the one that tries.
+    post.pass(PATIENCE_S + 1);
+    assert!(mails.due(&[from.uid]).is_empty(), "nothing is sent by itself");
+    let rehearsal = MailChange { is_rehearsal: true, ..retry.clone() };
+    assert_eq!(mails.change(from.uid, &rehearsal).unwrap().items, [id.as_str()]);
+    assert!(mails.due(&[from.uid]).is_empty(), "a rehearsal changes nothing");
+    assert_eq!(mails.change(from.uid, &retry).unwrap().items, [id.as_str()]);
+    let due = post.mails().due(&[from.uid]);
+    assert_eq!(due[0].to, ["a@x.org"], "a new process knows it, too");
+    let due = mails.due(&[from.uid]).remove(0);
+    let mail = mails.ended(&due, refused(450)).unwrap();
+    assert_eq!((mail.state, mail.attempts), (MailState::Queued, 1), "two days from now");
+    // What waits four hours is tried now; what was sent can't be.
+    mails.change(from.uid, &change(MailVerb::Retry, &[&id])).unwrap();
+    let due = mails.due(&[from.uid]).remove(0);
+    mails.ended(&due, Ok(vec![Ok(())]));
+    let done = mails.change(from.uid, &change(MailVerb::Retry, &[&id, "none"])).unwrap();
+    let reasons: Vec<_> = done.skipped.iter().map(|one| one.reason).collect();
+    assert_eq!(
+        (done.items.len(), reasons),
+        (0, vec![MailSkipReason::Sent, MailSkipReason::Unknown])
+    );
+    assert_eq!(mails.change(from.uid, &retry).unwrap(), Default::default());
+    let other = mails.change(TenantUid(uuid::Uuid::new_v4()), &change(MailVerb::Delete, &[&id]));
+    assert_eq!(other.unwrap().skipped[0].reason, MailSkipReason::Unknown, "another site's");
+}
+
+#[test]
+fn a_retry_goes_to_whom_it_came_back_from_and_removed_mail_is_not_sent() {
+    let post = Post::new(Some("smtp://127.0.0.1:1"));
+    let (mails, from) = (post.mails(), from());
+    let id = mails.take(&from, &given("a@x.org, b@x.org")).unwrap();
+    let due = mails.due(&[from.uid]).remove(0);
+    // While it is on its way nothing of it changes under who sends it.
+    mails.change(from.uid, &change(MailVerb::Retry, &[&id])).unwrap();
+    let reply = Err(Reply { code: 550, text: "no".to_owned() });
+    mails.ended(&due, Ok(vec![Ok(()), reply.clone()]));
+    assert_eq!(mails.show(from.uid, &id).unwrap().state, MailState::Bounced);
+    mails.change(from.uid, &change(MailVerb::Retry, &[&id])).unwrap();
+    let due = mails.due(&[from.uid]).remove(0);
+    assert_eq!(due.to, ["b@x.org"]);
+    // Removed on its way: what comes of it is nobody's.
+    mails.change(from.uid, &change(MailVerb::Delete, &[&id])).unwrap();
+    assert!(mails.read(from.uid, &id).is_err() && mails.ended(&due, Ok(vec![Ok(())])).is_none());
+    mails.take(&from, &given("c@x.org")).unwrap();
+    assert_eq!(mails.change(from.uid, &change(MailVerb::Delete, &[])).unwrap().items.len(), 1);
+    assert!(mails.due(&[from.uid]).is_empty());
+    assert!(post.mails().list(from.uid, Tier::Bronze).items.is_empty());
+}
+
+#[test]
+fn what_was_counted_outlives_removed_mail_and_a_restart() {
+    let post = Post::new(Some("smtp://127.0.0.1:1"));
+    let (mails, from) = (post.mails(), from());
+    let many: Vec<String> = (0..50).map(|number| format!("a{number}@x.org")).collect();
+    for _ in 0..2 {
+        mails.take(&from, &given(&many.join(","))).unwrap();
+    }
+    mails.change(from.uid, &change(MailVerb::Delete, &[])).unwrap();
+    let mails = post.mails();
+    assert!(mails.take(&from, &given("a@x.org")).unwrap_err().contains("100 are allowed"));
+    mails.write_counts();
+    let list = post.mails().list(from.uid, Tier::Bronze);
+    assert_eq!((list.last_hour.used, list.totals.taken, list.totals.refused), (100, 2, 1));
+    // Counts that are not there are those of the mail that is.
+    post.pass(DAY_S);
+    mails.take(&from, &given("a@x.org")).unwrap();
+    let counts = post.dir.path().join("mail").join(from.uid.to_string()).join("counts");
+    std::fs::write(&counts, b"nonsense").unwrap();
+    assert_eq!(post.mails().list(from.uid, Tier::Bronze).last_hour.used, 1);
+}
+
+#[test]
+fn what_came_back_is_told_until_it_was_heard_and_a_limit_once_an_hour() {
+    let post = Post::new(Some("smtp://127.0.0.1:1"));
+    let (mails, from) = (post.mails(), from());
+    let id = mails.take(&from, &given("a@x.org")).unwrap();
+    let due = mails.due(&[from.uid]).remove(0);
+    assert!(mails.news().is_empty());
+    mails.ended(&due, refused(550));
+    assert_eq!(mails.news().len(), 1);
+    // A new process tells it, too, as long as nobody has heard it.
+    let mails = post.mails();
+    let news = mails.news();
+    assert_eq!((news[0].kind, news[0].mail.as_deref()), (MailNewsKind::Bounced, Some(id.as_str())));
+    assert_eq!((news[0].to.len(), news[0].message.as_str()), (1, "the server said: 550 words"));
+    mails.told(&news);
+    assert!(mails.news().is_empty() && post.mails().news().is_empty());
+    let many: Vec<String> = (0..50).map(|number| format!("a{number}@x.org")).collect();
+    for _ in 0..4 {
+        let _ = mails.take(&from, &given(&many.join(",")));
+    }
+    let news = mails.news();
+    assert_eq!((news.len(), news[0].kind), (1, MailNewsKind::Limited));
+    assert!(news[0].message.contains("100 are allowed"), "{}", news[0].message);
+    mails.told(&news);
+    let _ = mails.take(&from, &given(&many.join(",")));
+    assert!(mails.news().is_empty(), "once an hour");
+    let tallies = mails.tallies();
+    assert_eq!((tallies.taken, tallies.refused, tallies.bounced), (1, 4, 0), "{tallies:?}");
 }

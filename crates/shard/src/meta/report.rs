@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aipress_api::internal::ReportAnswer;
 use aipress_api::internal::ShardReport;
+use aipress_api::internal::ShardTallies;
 use aipress_flow::Backoff;
 use aipress_types::DesiredState;
 use aipress_types::ObservedPhase;
@@ -88,8 +89,13 @@ async fn report(plane: &Plane, meta: &Meta, all: bool) -> Result<ReportAnswer, C
         control: plane.config.control_url.clone(),
         gateway: plane.config.gateway_url.clone(),
         tenants,
+        mail_news: plane.mails.news(),
+        tallies: ShardTallies { cron: plane.cron.tallies(), mail: plane.mails.tallies() },
     };
     let answer = meta.post(&meta.own("report"), &report).await;
+    if answer.is_ok() {
+        plane.mails.told(&report.mail_news);
+    }
     match &answer {
         Err(_) => plane.tenants.reports_return(&report.tenants),
         // Meta has recorded an erasure: its next list shows that nothing is to be kept.

@@ -24,6 +24,8 @@ use crate::plane::Plane;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Looks between two removals of what is old.
 const SWEEP_LOOKS: u32 = 7200;
+/// Looks between two writings of what was counted.
+const WRITE_LOOKS: u32 = 60;
 /// Addresses that a line of the log names.
 const NAMED: usize = 5;
 
@@ -33,6 +35,9 @@ pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
     loop {
         if looks.is_multiple_of(SWEEP_LOOKS) {
             plane.mails.sweep();
+        }
+        if looks.is_multiple_of(WRITE_LOOKS) {
+            plane.mails.write_counts();
         }
         looks = looks.wrapping_add(1);
         if plane.mails.settings.server.is_some() {
@@ -52,7 +57,10 @@ pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
             }
         }
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => {
+                plane.mails.write_counts();
+                return;
+            }
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }

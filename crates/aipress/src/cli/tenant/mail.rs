@@ -1,30 +1,79 @@
-//! `aipress tenant mail`.
+//! `aipress tenant mail …`
 
 use std::fmt::Write;
 
 use aipress_api::client::ApiClient;
+use aipress_api::mail::MailChangedView;
 use aipress_api::mail::MailListView;
+use aipress_api::mail::MailSelection;
+use aipress_api::mail::MailState;
 use aipress_api::mail::MailView;
 
+use crate::args::MailPick;
+use crate::args::MailVerb;
 use crate::args::Output;
+use crate::cli::confirm;
 use crate::exit::Failure;
 use crate::output;
 
-/// Shows what a site sent, or one of it.
-pub(super) async fn run(
-    client: &ApiClient,
-    tenant: &str,
-    id: Option<String>,
-    output: Output,
-) -> Result<(), Failure> {
-    match id {
-        None => output::print(output, &client.tenant_mail(tenant).await?, list)?,
-        Some(id) => output::print(output, &client.tenant_mail_show(tenant, &id).await?, one)?,
+/// Calls one verb.
+pub(super) async fn run(client: &ApiClient, verb: MailVerb, output: Output) -> Result<(), Failure> {
+    match verb {
+        MailVerb::List { tenant } => {
+            let found = client.tenant_mail(&tenant).await?;
+            output::print(output, &found, |found| list(&tenant, found))?;
+        }
+        MailVerb::Show { tenant, id } => {
+            output::print(output, &client.tenant_mail_show(&tenant, &id).await?, one)?;
+        }
+        MailVerb::Retry(pick) => change(client, "retry", pick, output).await?,
+        MailVerb::Delete { pick, yes } => {
+            if pick.all {
+                let what = "removes all of the site's mail for good; what waits is not sent";
+                let tenant = client.tenant_fetch(&pick.tenant).await?;
+                confirm::type_name(&tenant.name, what, yes || client.is_dry_run())?;
+            }
+            change(client, "delete", pick, output).await?;
+        }
     }
     Ok(())
 }
 
-fn list(found: &MailListView) -> String {
+async fn change(
+    client: &ApiClient,
+    verb: &str,
+    pick: MailPick,
+    output: Output,
+) -> Result<(), Failure> {
+    let wanted = MailSelection { ids: pick.ids, all: pick.all };
+    let done = client.tenant_mail_change(&pick.tenant, verb, &wanted).await?;
+    output::print(output, &done, |done| changed(&pick.tenant, verb, done))?;
+    Ok(())
+}
+
+fn changed(tenant: &str, verb: &str, done: &MailChangedView) -> String {
+    let mut text = String::new();
+    for one in &done.skipped {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{}  left as it is: {}", plain(&one.id), one.reason.as_str());
+    }
+    let count = match done.items.len() {
+        1 => "1 mail".to_owned(),
+        many => format!("{many} mails"),
+    };
+    text.push_str(&match verb {
+        "retry" if !done.items.is_empty() => {
+            format!(
+                "{count} on the way: `aipress tenant mail list {tenant}` shows what comes of it\n"
+            )
+        }
+        "retry" => "There is nothing to send again.\n".to_owned(),
+        _ => format!("{count} removed\n"),
+    });
+    text
+}
+
+fn list(tenant: &str, found: &MailListView) -> String {
     let mut text = String::new();
     for mail in &found.items {
         let to: Vec<String> = mail.recipients.iter().map(|one| plain(&one.address)).collect();
@@ -48,6 +97,19 @@ fn list(found: &MailListView) -> String {
         "Recipients: {} of {} in the last hour, {} of {} in the last day",
         hour.used, hour.limit, day.used, day.limit
     );
+    let totals = found.totals;
+    let _ = writeln!(
+        text,
+        "Messages since the site was made: {} taken, {} sent, {} came back, {} refused",
+        totals.taken, totals.sent, totals.bounced, totals.refused
+    );
+    let is_stuck = |state| matches!(state, MailState::Bounced | MailState::Kept);
+    if found.items.iter().any(|mail| is_stuck(mail.state)) {
+        let _ = writeln!(
+            text,
+            "What came back or stays here is sent again by `aipress tenant mail retry {tenant} ID`"
+        );
+    }
     text
 }
 
@@ -87,7 +149,9 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use aipress_api::mail::MailRecipientView;
-    use aipress_api::mail::MailState;
+    use aipress_api::mail::MailSkipReason;
+    use aipress_api::mail::MailSkippedView;
+    use aipress_api::mail::MailTotalsView;
     use aipress_api::mail::MailUseView;
     use time::macros::datetime;
 
@@ -116,8 +180,19 @@ mod tests {
         assert!(shown.contains("ann@example.org bounced: 550 no such user"), "{shown}");
         assert!(shown.contains("Subject: Hi\n\nHello \n") && !shown.contains('\u{1b}'));
         let used = MailUseView { used: 1, limit: 100 };
-        let all = MailListView { items: vec![mail], last_hour: used, last_day: used };
-        let shown = list(&all);
+        let totals = MailTotalsView { bounced: 1, ..MailTotalsView::default() };
+        let all = MailListView { items: vec![mail], last_hour: used, last_day: used, totals };
+        let shown = list("bakery", &all);
+        assert!(shown.contains("1 came back") && shown.contains("mail retry bakery"), "{shown}");
         assert!(shown.contains("m1  ") && shown.contains("1 of 100") && !shown.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_was_done_and_what_not_is_told() {
+        let skipped = MailSkippedView { id: "m2".to_owned(), reason: MailSkipReason::Sent };
+        let done = MailChangedView { items: vec!["m1".to_owned()], skipped: vec![skipped] };
+        let shown = changed("bakery", "retry", &done);
+        assert!(shown.contains("m2  left as it is: it was sent") && shown.contains("1 mail on"));
+        assert_eq!(changed("bakery", "delete", &MailChangedView::default()), "0 mails removed\n");
     }
 }

@@ -189,10 +189,15 @@ aipress tenant wp bakery --stdin -- option update blogdescription < motto.txt
 aipress tenant cron bakery
 aipress tenant cron bakery -o json | jq '.wakes[0].count'
 aipress tenant wp bakery -- user create mailed mailed@example.org --send-email
-aipress tenant mail bakery
-aipress tenant mail bakery -o json | jq '.items[0].recipients'
-mail=$(aipress tenant mail bakery -o json | jq -r '.items[0].id')
-aipress tenant mail bakery 019d1c2f3a4b5-k3Jx9Q
+aipress tenant mail list bakery
+aipress tenant mail list bakery -o json | jq '.items[0].recipients'
+mail=$(aipress tenant mail list bakery -o json | jq -r '.items[0].id')
+aipress tenant mail show bakery 019d1c2f3a4b5-k3Jx9Q
+aipress tenant mail retry bakery 019d1c2f3a4b5-k3Jx9Q
+aipress tenant mail retry bakery --all
+aipress tenant mail retry bakery --all --dry-run
+aipress tenant mail delete bakery 019d1c2f3a4b5-k3Jx9Q
+aipress tenant mail delete bakery --all --yes
 
 aipress tenant logs bakery
 aipress tenant logs bakery --level error --since 2h

@@ -166,6 +166,18 @@ fn site(noted: &Noted) -> Option<Words> {
             &["what a command does to its site is known only once it ran"],
             "nobody knows before: export the site first to have a copy",
         ),
+        "tenant.mail_retry" => of(
+            format!("send mail of `{name}` again"),
+            &["put it back into the spool, to be sent now", record()],
+            &["whoever got it already in another way gets it twice"],
+            "`aipress tenant mail delete` removes it as long as it waits; what was sent is sent",
+        ),
+        "tenant.mail_delete" => of(
+            format!("remove mail of `{name}`"),
+            &["remove it from the spool", record()],
+            &["what waits to be sent is not sent"],
+            "it can't be undone",
+        ),
         "tenant.inventory_refresh" => of(
             format!("look what `{name}` has"),
             &["ask the site's WordPress, in its sandbox", "keep what was found"],
@@ -200,6 +212,8 @@ mod tests {
             "tenant.export",
             "tenant.login_link",
             "tenant.wp",
+            "tenant.mail_retry",
+            "tenant.mail_delete",
             "tenant.inventory_refresh",
         ] {
             let noted = Noted { action: action.to_owned(), name: "it".into(), ..Noted::default() };
