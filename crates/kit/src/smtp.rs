@@ -1,5 +1,6 @@
 //! Hands one message to an SMTP server (RFC 5321): with TLS from the start, by STARTTLS (RFC 3207),
-//! or, on this machine only, in the clear; with AUTH PLAIN (RFC 4954) once it is private.
+//! or, on this machine only, in the clear; with AUTH PLAIN (RFC 4954) once it is private, and never
+//! before.
 //!
 //! Every answer has a bound in bytes and time. Deliberately absent: pipelining, 8-bit addresses
 //! (SMTPUTF8), keeping connections.
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncRead;
@@ -28,6 +30,10 @@ const CONNECT: Duration = Duration::from_secs(15);
 const COMMAND: Duration = Duration::from_secs(60);
 /// Time for the message, and for what is said to it (there: 10 minutes).
 const DATA: Duration = Duration::from_secs(300);
+/// Time for the last word.
+const QUIT: Duration = Duration::from_secs(5);
+/// Time for all of it, however slowly a server takes one recipient after the other.
+const SESSION: Duration = Duration::from_secs(900);
 /// Longest answer, in bytes.
 const ANSWER_MAX: u64 = 16 * 1024;
 /// Most that is kept of an answer, in characters.
@@ -124,7 +130,7 @@ pub enum SmtpError {
 impl SmtpError {
     /// Whether it would be the same the next time.
     pub fn is_for_good(&self) -> bool {
-        matches!(self, Self::Refused(reply) if reply.code >= 500)
+        matches!(self, Self::Refused(reply) if reply.is_for_good())
     }
 }
 
@@ -136,44 +142,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 struct Session {
     stream: BufStream<Box<dyn Stream>>,
+    is_private: bool,
 }
 
 /// Sends. Recipients that the server does not take don't keep the others from it.
 ///
 /// # Errors
-/// When nobody got the message.
+/// When nobody got the message. What a server says before it has heard of the message (that it is
+/// away, that the password is wrong) is never for good.
 pub async fn send(
     server: &SmtpServer,
     user: Option<&SmtpUser>,
     trust: &Trust,
     envelope: Envelope<'_>,
 ) -> Result<Outcome, SmtpError> {
-    let failed = |what: &str, error: &dyn std::fmt::Display| server.failed(what, error);
-    let address = (server.host.as_str(), server.port);
-    let tcp = tokio::time::timeout(CONNECT, TcpStream::connect(address))
-        .await
-        .map_err(|_| failed("connect to", &"it took too long"))?
-        .map_err(|error| failed("connect to", &error))?;
-    let is_near = tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-    let mut session = match server.security {
-        Security::Tls => Session::over(secure(server, trust, Box::new(tcp)).await?),
-        Security::StartTls => Session::over(Box::new(tcp)),
+    let sent = async {
+        let mut session = Session::open(server, user, trust, envelope.hello).await?;
+        session.deliver(envelope).await
     };
-    session.answer(COMMAND).await?.wanted(2)?;
-    let mut offers = session.hello(envelope.hello).await?;
-    if server.security == Security::StartTls {
-        if offers.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
-            session.say("STARTTLS").await?.wanted(2)?;
-            session = Session::over(secure(server, trust, session.stream.into_inner()).await?);
-            offers = session.hello(envelope.hello).await?;
-        } else if !is_near {
-            return Err(failed("nothing is sent in the clear to", &"it offers no STARTTLS"));
-        }
-    }
-    if let Some(user) = user {
-        session.sign_in(user, &offers).await?;
-    }
-    session.deliver(envelope).await
+    let sent = tokio::time::timeout(SESSION, sent).await;
+    sent.map_err(|_| server.failed("too slow is", &"it was not done within 15 minutes"))?
+}
+
+/// Goes as far as a message would be handed over, for who looks whether one could be. Says whether
+/// the connection is private.
+///
+/// # Errors
+/// What keeps mail from it.
+pub async fn probe(
+    server: &SmtpServer,
+    user: Option<&SmtpUser>,
+    trust: &Trust,
+    hello: &str,
+    patience: Duration,
+) -> Result<bool, SmtpError> {
+    let looked = async {
+        let mut session = Session::open(server, user, trust, hello).await?;
+        session.quit().await;
+        Ok(session.is_private)
+    };
+    let looked = tokio::time::timeout(patience, looked).await;
+    looked.map_err(|_| server.failed("no answer in time of", &"it is too slow"))?
 }
 
 impl SmtpServer {
@@ -196,13 +205,103 @@ async fn secure(
     let tls = tokio::time::timeout(CONNECT, shaken)
         .await
         .map_err(|_| server.failed(WHAT, &"it took too long"))?
-        .map_err(|error| server.failed(WHAT, &error))?;
+        .map_err(|error| server.failed(WHAT, &in_words(&error)))?;
     Ok(Box::new(tls))
 }
 
+/// What is wrong with a certificate, for people.
+fn in_words(error: &std::io::Error) -> String {
+    let found = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(wrong)) = found else { return error.to_string() };
+    match wrong {
+        CertificateError::UnknownIssuer => {
+            "no authority that is trusted vouches for its certificate".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet: is the clock right?".to_owned()
+        }
+        other => format!("its certificate is not accepted: {other}"),
+    }
+}
+
 impl Session {
-    fn over(stream: Box<dyn Stream>) -> Self {
-        Self { stream: BufStream::new(stream) }
+    /// A session in which a message may be handed over.
+    async fn open(
+        server: &SmtpServer,
+        user: Option<&SmtpUser>,
+        trust: &Trust,
+        hello: &str,
+    ) -> Result<Self, SmtpError> {
+        let address = (server.host.as_str(), server.port);
+        let tcp = tokio::time::timeout(CONNECT, TcpStream::connect(address))
+            .await
+            .map_err(|_| server.failed("connect to", &"it took too long"))?
+            .map_err(|error| server.failed("connect to", &error))?;
+        let is_near = tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+        Self::begin(server, Box::new(tcp), is_near, user, trust, hello).await
+    }
+
+    async fn begin(
+        server: &SmtpServer,
+        stream: Box<dyn Stream>,
+        is_near: bool,
+        user: Option<&SmtpUser>,
+        trust: &Trust,
+        hello: &str,
+    ) -> Result<Self, SmtpError> {
+        let begun = Self::greeted(server, stream, is_near, user, trust, hello).await;
+        begun.map_err(|error| match error {
+            // It is about the platform, not about the mail: whoever runs it may mend it meanwhile.
+            SmtpError::Refused(reply) => server.failed("not taken by", &reply),
+            failed @ SmtpError::Failed(_) => failed,
+        })
+    }
+
+    async fn greeted(
+        server: &SmtpServer,
+        stream: Box<dyn Stream>,
+        is_near: bool,
+        user: Option<&SmtpUser>,
+        trust: &Trust,
+        hello: &str,
+    ) -> Result<Self, SmtpError> {
+        let mut session = match server.security {
+            Security::Tls => Self::over(secure(server, trust, stream).await?, true),
+            Security::StartTls => Self::over(stream, false),
+        };
+        session.answer(COMMAND).await?.wanted(2)?;
+        let mut offers = session.hello(hello).await?;
+        if server.security == Security::StartTls {
+            if offers.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS")) {
+                session.say("STARTTLS").await?.wanted(2)?;
+                // What came in the clear behind that answer is thrown away with the buffer.
+                let private = secure(server, trust, session.stream.into_inner()).await?;
+                session = Self::over(private, true);
+                offers = session.hello(hello).await?;
+            } else if !is_near {
+                return Err(
+                    server.failed("nothing is sent in the clear to", &"it offers no STARTTLS")
+                );
+            }
+        }
+        if let Some(user) = user {
+            if !session.is_private {
+                let why = "it offers no STARTTLS";
+                return Err(server.failed("no password is said in the clear to", &why));
+            }
+            session.sign_in(user, &offers).await?;
+        }
+        Ok(session)
+    }
+
+    fn over(stream: Box<dyn Stream>, is_private: bool) -> Self {
+        Self { stream: BufStream::new(stream), is_private }
     }
 
     async fn hello(&mut self, name: &str) -> Result<Vec<String>, SmtpError> {
@@ -239,9 +338,13 @@ impl Session {
             sent.map_err(|_| SmtpError::Failed("the server takes the message too slowly".into()))??;
             self.answer(DATA).await?.wanted(2)?;
         }
-        // It has the message, or nothing: what it says to this changes nothing.
-        let _ = self.say("QUIT").await;
+        self.quit().await;
         Ok(outcome)
+    }
+
+    /// It has the message, or nothing: what it says to this changes nothing.
+    async fn quit(&mut self) {
+        let _ = tokio::time::timeout(QUIT, self.say("QUIT")).await;
     }
 
     async fn say(&mut self, command: &str) -> Result<Reply, SmtpError> {
@@ -300,6 +403,12 @@ fn broke(error: &std::io::Error) -> SmtpError {
 }
 
 impl Reply {
+    /// Whether it would be the same the next time. That somebody must sign in first (530, RFC 4954
+    /// section 6) is about the platform's settings, and no fault of the message.
+    pub fn is_for_good(&self) -> bool {
+        self.code >= 500 && self.code != 530
+    }
+
     /// Whether the first digit is this.
     fn wanted(self, digit: u16) -> Result<(), SmtpError> {
         if self.code / 100 == digit { Ok(()) } else { Err(SmtpError::Refused(self)) }

@@ -395,7 +395,7 @@ impl Mail {
                     continue;
                 }
                 Some(Err(reply)) => {
-                    if reply.code >= 500 {
+                    if reply.is_for_good() {
                         one.state = MailState::Bounced;
                     }
                     reply.to_string()
