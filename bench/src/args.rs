@@ -26,6 +26,8 @@ pub(crate) enum Verb {
     Idle(Options),
     /// First request to a site without a PHP process
     Cold(Options),
+    /// Scheduled posts of 50 sites, and PHP processes in between
+    Cron(Options),
     /// Lists of 50,000 tenants, filtered and sorted
     List(Options),
     /// Events and operations for 1,000 followers at 100 changes a second

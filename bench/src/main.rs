@@ -10,6 +10,7 @@ mod client;
 mod cold;
 mod cores;
 mod create;
+mod cron;
 mod events;
 mod idle;
 mod list;
@@ -41,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Page(options) => (&[Bench::Page], options),
         Verb::Idle(options) => (&[Bench::Idle], options),
         Verb::Cold(options) => (&[Bench::Cold], options),
+        Verb::Cron(options) => (&[Bench::Cron], options),
         Verb::List(options) => (&[Bench::List], options),
         Verb::Events(options) => (&[Bench::Events], options),
         Verb::Noise(options) => (&[Bench::Noise], options),
@@ -63,6 +65,7 @@ enum Bench {
     Page,
     Idle,
     Cold,
+    Cron,
     List,
     Events,
     Noise,
@@ -70,11 +73,12 @@ enum Bench {
 }
 
 impl Bench {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Create,
         Self::Page,
         Self::Idle,
         Self::Cold,
+        Self::Cron,
         Self::List,
         Self::Events,
         Self::Noise,
@@ -87,6 +91,7 @@ impl Bench {
             Self::Page => page::run(options).await?,
             Self::Idle => idle::run(options).await?,
             Self::Cold => cold::run(options).await?,
+            Self::Cron => cron::run(options).await?,
             Self::List => list::run(options).await?,
             Self::Events => events::run(options).await?,
             Self::Noise => noise::run(options).await?,

@@ -3,6 +3,7 @@
 
 mod inventory;
 mod machine;
+mod mail;
 mod platform;
 
 use std::path::Path;
@@ -68,6 +69,7 @@ pub(crate) async fn run(
         return inventory::run(data, how, &paths, &settings, output).await;
     }
     let mut checks = machine::checks(&paths, &settings);
+    checks.push(mail::check(&settings).await);
     checks.extend(platform::checks(data, how, &paths, &settings).await);
     output::print(output, &checks, |checks| table(checks))?;
     match checks.iter().filter(|check| check.outcome == Outcome::Bad).count() {

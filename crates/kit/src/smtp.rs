@@ -36,6 +36,8 @@ const QUIT: Duration = Duration::from_secs(5);
 const SESSION: Duration = Duration::from_secs(900);
 /// Longest answer, in bytes.
 const ANSWER_MAX: u64 = 16 * 1024;
+/// Longest line of a message, in bytes: 1,000 with CRLF and another dot or space.
+const LINE_MAX: usize = 997;
 /// Most that is kept of an answer, in characters.
 const WORDS: usize = 500;
 
@@ -214,7 +216,8 @@ fn in_words(error: &std::io::Error) -> String {
     let found = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     let Some(rustls::Error::InvalidCertificate(wrong)) = found else { return error.to_string() };
     match wrong {
-        CertificateError::UnknownIssuer => {
+        // One of an authority's name by another key, too.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "no authority that is trusted vouches for its certificate".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -416,17 +419,24 @@ impl Reply {
 }
 
 /// A message as it goes over the wire: lines end with CRLF, one that begins with a dot has another
-/// (RFC 5321 section 4.5.2), and a dot alone ends it.
+/// (RFC 5321 section 4.5.2), one that is too long is folded (section 4.5.3.1.6), and a dot alone
+/// ends it.
 fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len() + message.len() / 32 + 8);
     for line in message.split_inclusive(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.first() == Some(&b'.') {
-            out.push(b'.');
+        // A carriage return alone is a line end to some servers, and none to others; a zero byte is
+        // an end to some. Left out before anything is judged: `\r.` must not become a dot alone.
+        let plain: Vec<u8> = line.iter().copied().filter(|byte| !b"\r\0".contains(byte)).collect();
+        for (at, piece) in plain.chunks(LINE_MAX).enumerate() {
+            match piece.first() {
+                // What follows a fold must look neither like a header nor like an end.
+                _ if at > 0 => out.extend_from_slice(b"\r\n "),
+                Some(b'.') => out.push(b'.'),
+                _ => {}
+            }
+            out.extend_from_slice(piece);
         }
-        // A carriage return alone is a line end to some servers, and none to others.
-        out.extend(line.iter().filter(|byte| **byte != b'\r'));
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b".\r\n");

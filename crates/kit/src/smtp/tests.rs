@@ -62,6 +62,21 @@ async fn a_message_arrives_as_it_is() {
     assert_eq!(heard, expected);
 }
 
+#[test]
+fn no_line_is_too_long_and_none_ends_the_message_early() {
+    let long =
+        [b"X: ".to_vec(), b"a".repeat(3000), b"\n..\n.\r\n\0.\n\r.\r\n.\r\r\n".to_vec()].concat();
+    let text = String::from_utf8(stuffed(&long)).unwrap();
+    assert!(text.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n', '\0'])));
+    assert_eq!(text.matches('a').count(), 3000);
+    assert!(
+        text.ends_with("a\r\n...\r\n..\r\n..\r\n..\r\n..\r\n.\r\n"),
+        "{:?}",
+        &text[text.len() - 20..]
+    );
+    assert_eq!(text.split("\r\n").filter(|line| *line == ".").count(), 1, "the end, and no other");
+}
+
 #[tokio::test]
 async fn one_recipient_is_refused_and_the_other_gets_it() {
     let says = &[("RCPT TO:<a", "550-no such\r\n550 user"), ("DATA", "354 go")];

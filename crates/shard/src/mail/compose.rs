@@ -2,6 +2,8 @@
 //! writes becomes a header or a recipient but what PHP's function allows, and what says who sent it
 //! is the platform's.
 
+use std::collections::BTreeSet;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
@@ -13,6 +15,18 @@ const ADDRESS_MAX: usize = 254;
 const LINE_MAX: usize = 998;
 /// Headers that are the platform's, or the last server's: a tenant's are left out.
 const OURS: &[&str] = &["return-path", "received", "bcc", "to", "subject", "dkim-signature"];
+/// Headers that a message has once at most (RFC 5322 section 3.6, RFC 2045): the first counts.
+const ONCE: &[&str] = &[
+    "date",
+    "message-id",
+    "sender",
+    "reply-to",
+    "in-reply-to",
+    "references",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+];
 /// What the headers by which the platform names the sender begin with.
 const MARK: &str = "x-aipress-";
 
@@ -89,11 +103,19 @@ pub(crate) fn compose(given: &Given, sender: &Sender<'_>) -> Result<Composed, St
     put("From", &from);
     put("To", &to);
     put("Subject", &subject);
+    let mut seen = BTreeSet::new();
     for (name, value) in &headers {
         let lower = name.to_ascii_lowercase();
-        if lower != "from" && !OURS.contains(&lower.as_str()) && !lower.starts_with(MARK) {
+        let is_again = ONCE.contains(&lower.as_str()) && !seen.insert(lower.clone());
+        let is_ours = lower == "from" || lower == "cc" || OURS.contains(&lower.as_str());
+        if !is_again && !is_ours && !lower.starts_with(MARK) {
             put(name, value);
         }
+    }
+    let copies = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Cc"));
+    let copies: Vec<&str> = copies.map(|(_, value)| value.trim_matches([' ', ','])).collect();
+    if !copies.is_empty() {
+        put("Cc", &copies.join(",\r\n "));
     }
     text.push_str("\r\n");
     let mut message = text.into_bytes();
@@ -267,6 +289,32 @@ mod tests {
         assert!(text.contains("Message-ID: <own@x>\r\n") && text.contains("Date: then\r\n"));
         assert!(text.contains("Content-Type: text/html\r\n") && text.contains("Cc: c@x.org"));
         for gone in ["b@x.org", "nobody", "another", "evil"] {
+            assert!(!text.contains(gone), "{gone}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_message_has_once_it_has_once() {
+        let headers = "Date: then\r\ndate: now\r\nMessage-ID: <a@x>\r\nMessage-Id: <b@x>\r\n\
+                       From: a@x.org\r\nFrom: evil@x.org\r\nReply-To: r@x.org\r\nReply-To: s@x.org\r\n\
+                       Content-Type: text/html\r\ncontent-type: text/plain\r\nCc: c@x.org,\r\n\
+                       cc: d@x.org\r\nX-Own: 1\r\nX-Own: 2\r\nBcc: b@x.org\r\nBCC: e@x.org\r\n\
+                       To: other@x.org\r\nSubject: another";
+        let made = made("ann@example.org", "Hi", headers).unwrap();
+        assert_eq!(made.to, ["ann@example.org", "c@x.org", "d@x.org", "b@x.org", "e@x.org"]);
+        let text = text(&made);
+        let head = text.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
+        for name in
+            ["date", "message-id", "from", "to", "subject", "reply-to", "cc", "content-type"]
+        {
+            let lines = head.lines().filter(|line| line.starts_with(&format!("{name}:")));
+            assert_eq!(lines.count(), 1, "{name}: {text}");
+        }
+        assert!(
+            text.contains("Cc: c@x.org,\r\n d@x.org\r\n") && text.contains("X-Own: 2"),
+            "{text}"
+        );
+        for gone in ["evil@", "s@x.org", "b@x.org", "e@x.org", "other@", "another"] {
             assert!(!text.contains(gone), "{gone}: {text}");
         }
     }

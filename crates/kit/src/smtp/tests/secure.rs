@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
 use rcgen::CertifiedIssuer;
+use rcgen::DnType;
 use rcgen::IsCa;
 use rcgen::KeyPair;
 use rustls::ServerConfig;
@@ -19,8 +20,9 @@ use super::*;
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Issuer {
+fn authority(name: &str) -> Issuer {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
@@ -129,7 +131,7 @@ async fn sent_to(
 #[tokio::test]
 async fn a_message_and_its_password_go_in_private_only() {
     let dir = tempfile::tempdir().unwrap();
-    let (file, issuer) = (dir.path().join("ca.pem"), authority());
+    let (file, issuer) = (dir.path().join("ca.pem"), authority("ours"));
     std::fs::write(&file, issuer.pem()).unwrap();
     for scheme in ["smtp", "smtps"] {
         let tls = acceptor(&issuer, "127.0.0.1", false);
@@ -150,12 +152,14 @@ async fn a_message_and_its_password_go_in_private_only() {
 #[tokio::test]
 async fn a_server_that_is_another_hears_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (file, issuer, stranger) = (dir.path().join("ca.pem"), authority(), authority());
+    let (file, issuer) = (dir.path().join("ca.pem"), authority("ours"));
+    let (stranger, liar) = (authority("another"), authority("ours"));
     std::fs::write(&file, issuer.pem()).unwrap();
     for (issuer, name, is_expired, words) in [
         (&issuer, "elsewhere.example.org", false, "its certificate is for another name"),
         (&issuer, "127.0.0.1", true, "its certificate has expired"),
         (&stranger, "127.0.0.1", false, "no authority that is trusted vouches"),
+        (&liar, "127.0.0.1", false, "no authority that is trusted vouches"),
     ] {
         for scheme in ["smtp", "smtps"] {
             let tls = acceptor(issuer, name, is_expired);
