@@ -59,9 +59,10 @@ fn every_example_is_typed_or_says_why_not() {
 
 #[tokio::test]
 async fn every_example_of_help_runs() {
-    let platform = Platform::new(PlatformOptions { shards: 1, ..options() });
+    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
     // Nobody is there: what sites send waits, and can be sent again.
     platform.cli(&["settings", "set", "mail.server", "smtp://127.0.0.1:9"]).await.good();
+    platform.down().await;
     platform.up().await.good();
     let told = run(&platform).await;
     assert_eq!(told, Ok(()));
