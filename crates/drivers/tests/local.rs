@@ -18,6 +18,8 @@ mod conformance;
 mod database;
 #[path = "local/exec.rs"]
 mod exec;
+#[path = "local/fair.rs"]
+mod fair;
 #[path = "local/files.rs"]
 mod files;
 #[path = "local/given_up.rs"]

@@ -13,6 +13,7 @@ pub struct EventKind {
 }
 
 const SITE: &str = "`name`, `state`, `desired`, `generation`";
+const LIMIT: &str = "`name`, `generation`, `message`";
 const OPERATION: &str = "`operation` (its id), `kind`, `name`, `state`, `error`, `url`, `actor`";
 const WEBHOOK: &str = "`webhook` (its id), `url`, `active`";
 const PACKAGE: &str = "`sha256`, `kind`, `name`, `version`, `size`";
@@ -64,6 +65,8 @@ pub const EVENT_KINDS: &[EventKind] = &[
         "a change of a plugin or theme broke the site and was taken back",
         "`name`, `generation`, `kind`, `package`, `message`",
     ),
+    of("tenant.limit.met", "it met a limit of its tier, in words", LIMIT),
+    of("tenant.limit.over", "it meets that limit no more", LIMIT),
     of("operation.created", "an operation began", OPERATION),
     of("operation.succeeded", "it ended well", OPERATION),
     of("operation.failed", "it ended badly", OPERATION),

@@ -245,7 +245,7 @@ impl<'p> Change<'p> {
         .await
     }
 
-    /// Writes an event about a plugin or theme of a tenant.
+    /// Writes an event about something of a tenant that has data of its own.
     pub(crate) async fn tell_of(
         &mut self,
         tenant: &TenantRecord,

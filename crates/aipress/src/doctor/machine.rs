@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use aipress_drivers::DataPaths;
+use aipress_drivers::local::fpm::NICE;
 use aipress_drivers::local::fpm::PhpInstall;
 use aipress_drivers::local::fpm::is_confined;
 use aipress_drivers::local::mariadb::MariadbOptions;
@@ -118,7 +119,9 @@ fn sandbox() -> Check {
 /// What sites are held to. Files, databases and cache are looked after by the shard everywhere.
 fn shares(paths: &DataPaths) -> Check {
     let name = "shares";
-    let always = "workers, open files, time, files, database, cache";
+    // A look every second, for no file system that `up` finds has project quotas switched on.
+    let always = "workers, open files, time, files (counted, not by quotas), database, its queries \
+                  (by priority), cache";
     if !data::is_root() {
         let found = format!("sites are held to their tiers in {always}; not in CPU and memory");
         return Check::warning(name, found, "run `make up` as root");
@@ -139,7 +142,12 @@ fn shares(paths: &DataPaths) -> Check {
     if of(false).is_empty() {
         return Check::good(
             name,
-            format!("sites are held to their tiers in {held} (control groups), {always}"),
+            format!(
+                "sites are held to their tiers in {held} (control groups, version {}), {always}; \
+                 PHP has nice {} and rlimits",
+                share::version().unwrap_or_default(),
+                NICE
+            ),
         );
     }
     Check::warning(

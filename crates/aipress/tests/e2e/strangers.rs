@@ -70,6 +70,7 @@ async fn a_greedy_site_is_stopped_and_told_why_while_its_neighbour_answers() {
     let greedy = Site::new(&platform, "greedy").await;
     let neighbour = Site::new(&platform, "neighbour").await;
 
+    greedy::limits_of_a_worker(&greedy).await;
     greedy::disk(&platform, &greedy).await;
     greedy::database(&platform, &greedy).await;
     greedy::cache(&platform, &greedy).await;

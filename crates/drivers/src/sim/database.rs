@@ -387,7 +387,12 @@ impl Database for SimWorld {
         &self,
         _longer_than: Duration,
     ) -> Result<Vec<TenantUid>, DriverError> {
-        self.call("database.end_long_queries", |_| Ok(Vec::new())).await
+        self.call("database.end_long_queries", |world| Ok(std::mem::take(&mut world.long_queries)))
+            .await
+    }
+
+    async fn calm_queries(&self) -> Result<Vec<TenantUid>, DriverError> {
+        self.call("database.calm_queries", |world| Ok(world.busy_queries.clone())).await
     }
 
     async fn size(&self, _uid: TenantUid) -> Result<DatabaseSize, DriverError> {

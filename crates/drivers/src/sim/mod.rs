@@ -35,6 +35,7 @@ use crate::exec::ExecCall;
 use crate::exec::ExecOutput;
 use crate::files::SiteConfig;
 use crate::layout::Slot;
+use crate::share::ShareMet;
 
 /// How long a real driver waits before it gives up a server that hangs.
 const HANG_LIMIT: Duration = Duration::from_secs(30);
@@ -62,6 +63,11 @@ struct World {
     packages: packages::State,
     /// What databases take.
     rooms: BTreeMap<TenantUid, DatabaseRoom>,
+    /// Sites whose queries keep the server busy, and those whose queries take too long.
+    busy_queries: Vec<TenantUid>,
+    long_queries: Vec<TenantUid>,
+    /// How often slots met their limits.
+    met: BTreeMap<Slot, ShareMet>,
     workers: BTreeMap<Slot, u32>,
     /// How many of them are at a request that does not end.
     busy: BTreeMap<Slot, u32>,
@@ -136,6 +142,21 @@ impl SimWorld {
     /// Says what a site's database takes.
     pub fn set_room(&self, room: DatabaseRoom) {
         self.lock().rooms.insert(room.uid, room);
+    }
+
+    /// Sites whose queries keep the server busy from now on.
+    pub fn set_busy_queries(&self, uids: &[TenantUid]) {
+        self.lock().busy_queries = uids.to_vec();
+    }
+
+    /// A query of this site takes too long, once.
+    pub fn run_long_query(&self, uid: TenantUid) {
+        self.lock().long_queries.push(uid);
+    }
+
+    /// Says how often a slot met its limits.
+    pub fn set_met(&self, slot: Slot, met: ShareMet) {
+        self.lock().met.insert(slot, met);
     }
 
     /// How a site's database may grow.

@@ -33,8 +33,9 @@ impl Share for SimWorld {
         self.call("share.busy", |world| Ok(world.workers.keys().copied().collect())).await
     }
 
-    async fn share_met(&self, _slot: Slot) -> Result<ShareMet, DriverError> {
-        self.call("share.share_met", |_| Ok(ShareMet::default())).await
+    async fn share_met(&self, slot: Slot) -> Result<ShareMet, DriverError> {
+        let met = self.call("share.share_met", |world| Ok(world.met.get(&slot).copied())).await?;
+        Ok(met.unwrap_or_default())
     }
 
     async fn set_full(&self, _slot: Slot, _is_full: bool) -> Result<(), DriverError> {

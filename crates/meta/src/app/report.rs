@@ -156,6 +156,7 @@ async fn observe(
         change.tell_tenant("tenant.state", &after).await?;
     }
     tell_rolled_back(change, &tenant, &after, &observed).await?;
+    tell_limits(change, &tenant, &after, &observed).await?;
     if observed.phase == ObservedPhase::Converged {
         change.txn.package_removals_done(after.uid, observed.generation).await?;
     }
@@ -192,6 +193,32 @@ async fn tell_rolled_back(
             "message": rolled_back.message,
         });
         change.tell_of(after, "tenant.package.rolledback", data).await?;
+    }
+    Ok(())
+}
+
+/// One event for each limit that the site meets since the last report, and for each that it meets
+/// no more.
+async fn tell_limits(
+    change: &mut Change<'_>,
+    before: &TenantRecord,
+    after: &TenantRecord,
+    observed: &TenantObserved,
+) -> Result<(), StoreError> {
+    let known = before.observed.as_ref().map_or(&[][..], |before| before.limits.as_slice());
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|words| !those.contains(words)).cloned().collect()
+    };
+    let (met, over) = (only(&observed.limits, known), only(known, &observed.limits));
+    let met = met.into_iter().map(|words| ("tenant.limit.met", words));
+    let over = over.into_iter().map(|words| ("tenant.limit.over", words));
+    for (kind, message) in met.chain(over) {
+        let data = serde_json::json!({
+            "name": after.name,
+            "generation": after.generation,
+            "message": message,
+        });
+        change.tell_of(after, kind, data).await?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use aipress_api::client::ListQuery;
 use aipress_kit::http::Client;
 use aipress_kit::http::Endpoint;
 use aipress_store::EventInsert;
+use aipress_types::ObservedPhase;
 use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
@@ -16,6 +17,7 @@ use super::harness::Meta;
 use super::harness::PATIENCE;
 use super::harness::START;
 use super::harness::with_json;
+use super::shard::observed;
 
 fn client(meta: &Meta, token: &str) -> ApiClient {
     let socket = Endpoint::Unix(meta.folder.path().join("meta.sock"));
@@ -235,4 +237,35 @@ async fn one_caller_cannot_hold_all_streams() {
         (open(&member).await.status() == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_limit_that_a_site_meets_is_told_once_and_when_it_is_over() {
+    let meta = Meta::start(1).await;
+    meta.made("bakery").await;
+    let shard = &meta.shards[0];
+    let intent = shard.intent("bakery", 1).await;
+    let report = async |limits: &[&str]| {
+        let mut seen = observed(&intent, ObservedPhase::Converged, None);
+        seen.limits = limits.iter().map(|words| (*words).to_owned()).collect();
+        shard.report(&[seen]).await.is(200);
+    };
+    let told = async |kind: &str| {
+        let page = meta.get(&format!("/v1/events?kind=tenant.limit.{kind}")).await.is(200);
+        let items = page.body["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["data"]["message"].as_str().unwrap().to_owned()).collect()
+    };
+    let told = async || -> (Vec<String>, Vec<String>) { (told("met").await, told("over").await) };
+    report(&[]).await;
+    assert_eq!(told().await, (vec![], vec![]));
+    report(&["disk full"]).await;
+    report(&["disk full"]).await;
+    report(&["disk full", "out of memory"]).await;
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    assert_eq!(told().await, (words(&["disk full", "out of memory"]), vec![]));
+    assert_eq!(meta.get("/v1/tenants/bakery").await.at("/message"), "disk full out of memory");
+    report(&["out of memory"]).await;
+    report(&[]).await;
+    let all = words(&["disk full", "out of memory"]);
+    assert_eq!(told().await, (all.clone(), all));
 }

@@ -29,7 +29,7 @@ use crate::plane::Plane;
 const PLACE: Duration = Duration::from_millis(100);
 /// Between two looks at the disk.
 const LOOK: Duration = Duration::from_secs(1);
-/// Databases, the cache and what was met are looked at every so many looks.
+/// Databases and what was met are looked at every so many looks, as is a cache that grows slowly.
 const SERVERS_EACH: u32 = 5;
 /// A site in which something runs is walked this often, whatever the disk says.
 const WALK: Duration = Duration::from_secs(60);
@@ -56,6 +56,9 @@ const CACHE_REST: Duration = Duration::from_secs(60);
 /// How much of the cache is taken before anybody is weighed.
 const CACHE_FULL_PERCENT: u64 = 50;
 
+/// By how much it grows between two looks before they are weighed at once, and not each fifth time.
+const CACHE_GREW_PERCENT: u64 = 2;
+
 /// What a site can run into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Limit {
@@ -66,6 +69,7 @@ enum Limit {
     Processes,
     Cpu,
     Query,
+    Queries,
 }
 
 /// What is known of one site.
@@ -132,6 +136,8 @@ pub(crate) struct Limits {
     sites: BTreeMap<TenantUid, Site>,
     looks: u32,
     free_at_first: Option<u64>,
+    /// Bytes of the cache at the last look.
+    cache_used: u64,
     /// What failed last, so that it is said once.
     complained: BTreeSet<&'static str>,
 }
@@ -146,11 +152,13 @@ impl Limits {
         self.note("shares", shares);
         let disks = self.disks(plane, &seated).await;
         self.note("disk", disks);
+        let queries = self.queries(plane).await;
+        self.note("queries", queries);
+        let cache = self.cache(plane, &seated).await;
+        self.note("cache", cache);
         if self.looks % SERVERS_EACH == 1 {
             let databases = self.databases(plane, &seated).await;
             self.note("databases", databases);
-            let cache = self.cache(plane, &seated).await;
-            self.note("cache", cache);
             let met = self.met(plane, &seated).await;
             self.note("met", met);
         }
@@ -266,6 +274,18 @@ impl Limits {
         Ok(())
     }
 
+    /// Queries that keep the database server busy give way.
+    async fn queries(&mut self, plane: &Plane) -> Result<(), DriverError> {
+        for uid in plane.drivers.database.calm_queries().await? {
+            if let Some(site) = self.sites.get_mut(&uid) {
+                let words = "The site's queries keep the database server busy: they run when those \
+                             of other sites don't.";
+                site.happened(Limit::Queries, words.to_owned());
+            }
+        }
+        Ok(())
+    }
+
     async fn cache(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
         let cache = &plane.drivers.cache;
         let now = Instant::now();
@@ -277,7 +297,11 @@ impl Limits {
             }
         }
         let room = cache.room().await?;
-        if room.used_bytes < room.max_bytes / 100 * CACHE_FULL_PERCENT {
+        let percent = room.max_bytes / 100;
+        let then = std::mem::replace(&mut self.cache_used, room.used_bytes);
+        let grew = room.used_bytes > then + percent * CACHE_GREW_PERCENT;
+        let is_due = grew || self.looks % SERVERS_EACH == 1;
+        if !is_due || room.used_bytes < percent * CACHE_FULL_PERCENT {
             return Ok(());
         }
         for (uid, bytes) in cache.weigh().await? {
@@ -423,83 +447,4 @@ fn size(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use aipress_drivers::DatabaseRoom;
-
-    use super::*;
-    use crate::fixtures;
-    use crate::reconcilers::tenant::tests::Machine;
-    use crate::reconcilers::tenant::tests::settle;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_site_is_walked_when_it_could_have_reached_its_limit() {
-        let gb = 1_000_000_000;
-        let mut site = Site::default();
-        assert!(is_due(&site, 5 * gb, 100 * gb, false), "nothing is known of it");
-        site.disk = Some(Walked { bytes: gb, at: Instant::now(), free: 100 * gb });
-        assert!(!is_due(&site, 5 * gb, 97 * gb, true), "others took less than it has left");
-        assert!(is_due(&site, 5 * gb, 96 * gb, true));
-        assert!(!is_due(&site, 5 * gb, 96 * gb, false), "nothing runs there");
-        tokio::time::advance(WALK).await;
-        assert!(is_due(&site, 5 * gb, 100 * gb, true), "now and then");
-        site.disk = Some(Walked { bytes: 5 * gb, at: Instant::now(), free: gb });
-        site.is_full = true;
-        assert!(!is_due(&site, 5 * gb, gb, true));
-        tokio::time::advance(WALK_NEAR).await;
-        assert!(is_due(&site, 5 * gb, gb, false), "one that is full may have deleted something");
-    }
-
-    #[test]
-    fn a_database_first_takes_no_rows_then_no_longer_ones() {
-        use DatabaseGrowth::Free;
-        use DatabaseGrowth::Nothing;
-        use DatabaseGrowth::Updates;
-        assert_eq!(growth(999, 1000, Free, None), Free);
-        assert_eq!(growth(1500, 1000, Free, None), Updates, "however far over: to sign in");
-        assert_eq!(growth(1599, 1000, Updates, Some(1500)), Updates);
-        assert_eq!(growth(1600, 1000, Updates, Some(1500)), Nothing, "it grows by updates");
-        assert_eq!(growth(1500, 1000, Nothing, None), Nothing);
-        assert_eq!(growth(990, 1000, Nothing, None), Updates);
-        assert_eq!(growth(980, 1000, Updates, Some(1500)), Free);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_holds_is_told_once_and_what_happened_for_a_while() {
-        let mut site = Site::default();
-        site.hold(Limit::Disk, Some("5.0 GB".to_owned()));
-        site.hold(Limit::Disk, Some("5.1 GB".to_owned()));
-        assert_eq!(site.told[&Limit::Disk].0, "5.0 GB");
-        site.happened(Limit::Memory, "killed".to_owned());
-        assert!(site.told[&Limit::Memory].1.is_some());
-        site.hold(Limit::Disk, None);
-        assert!(!site.told.contains_key(&Limit::Disk));
-        assert_eq!([size(900), size(5_000_000), size(5 << 30)], ["0 kB", "5 MB", "5.4 GB"]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_database_over_its_limit_stops_growing_until_it_is_smaller() {
-        let machine = Machine::new();
-        let plane = machine.plane();
-        let intent = fixtures::intent("bakery");
-        let uid = intent.uid;
-        plane.tenants.accept(intent).unwrap();
-        settle(&plane, uid).await;
-        let has = |bytes, growth| machine.world.set_room(DatabaseRoom { uid, bytes, growth });
-        let growth = || machine.world.room(uid).unwrap().growth;
-        let mut limits = Limits::default();
-        has(2_000_000_000, DatabaseGrowth::Free);
-        limits.look(&plane).await;
-        assert_eq!(growth(), DatabaseGrowth::Updates);
-        let told = plane.tenants.fetch(uid).unwrap().observed.limits;
-        assert!(told.len() == 1 && told[0].contains("its tier has 1.0 GB"), "{told:?}");
-        // What the site is told stays over a look at the tenant itself.
-        settle(&plane, uid).await;
-        assert_eq!(plane.tenants.fetch(uid).unwrap().observed.limits, told);
-        has(1_000_000, DatabaseGrowth::Updates);
-        for _ in 0..SERVERS_EACH {
-            limits.look(&plane).await;
-        }
-        assert_eq!(growth(), DatabaseGrowth::Free);
-        assert!(plane.tenants.fetch(uid).unwrap().observed.limits.is_empty());
-    }
-}
+mod tests;

@@ -55,6 +55,11 @@ pub const PING_PATH: &str = "/.aipress/ping";
 /// take all of the database server's connections by sockets that never sign in.
 pub(crate) const OPEN_FILES: u32 = 128;
 
+/// Nice value of a worker: the servers that all sites wait for come first. Among workers the control
+/// groups decide, where there are some. A scheduler of disks that heeds priorities takes it from
+/// here as well (ioprio_set(2)).
+pub const NICE: u32 = 5;
+
 /// Where `open_basedir` is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenBasedir {
@@ -283,6 +288,7 @@ pm.process_idle_timeout={idle}s
 pm.max_requests={requests}
 request_terminate_timeout={terminate}s
 rlimit_files={OPEN_FILES}
+process.priority={NICE}
 ping.path={PING_PATH}
 security.limit_extensions=.php
 clear_env=yes

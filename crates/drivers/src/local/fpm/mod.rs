@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use rustix::process::Signal;
 
 pub use config::DISABLED_FUNCTIONS;
+pub use config::NICE;
 pub(crate) use config::OPEN_FILES;
 pub use config::OpenBasedir;
 pub use config::PING_PATH;

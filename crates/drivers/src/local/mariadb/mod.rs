@@ -4,6 +4,7 @@
 //! no session behind that still holds locks or unread answers. A handful at once, no more.
 
 mod account;
+mod calm;
 mod cron;
 mod dump;
 mod growth;
@@ -62,6 +63,8 @@ const SESSIONS_MAX: usize = 8;
 /// A local connect takes 0.1 ms; this is for a server that is starting or out of threads.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const HEALTH_LIMIT: Duration = Duration::from_secs(1);
+/// One short list; a server that is too busy for it is looked at again in a moment.
+const CALM_LIMIT: Duration = Duration::from_secs(5);
 /// A clone takes 50 ms on a quiet disk and a second on a very busy one.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// A copy of all rows of a site: some 20 MB a second on a slow disk make 36 GB.
@@ -74,6 +77,7 @@ pub struct MariaDb {
     slow_log: PathBuf,
     admin: AdminCredentials,
     sessions: Semaphore,
+    calm: calm::Calm,
 }
 
 impl MariaDb {
@@ -87,6 +91,7 @@ impl MariaDb {
             slow_log: slow_log::path(paths),
             admin: AdminCredentials::read(&paths.mariadb_admin())?,
             sessions: Semaphore::new(SESSIONS_MAX),
+            calm: calm::Calm::new(server::pid_file(paths)),
         })
     }
 
@@ -362,6 +367,16 @@ impl Database for MariaDb {
             growth::end_long_queries(&mut session, longer_than).await
         })
         .await
+    }
+
+    async fn calm_queries(&self) -> Result<Vec<TenantUid>, DriverError> {
+        if !self.calm.is_wanted() {
+            return Ok(Vec::new());
+        }
+        let what = "hold who keeps the server busy";
+        let found = self
+            .within(what, CALM_LIMIT, async |mut session| calm::connections(&mut session).await);
+        Ok(self.calm.look(&found.await?))
     }
 
     async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError> {

@@ -196,6 +196,11 @@ fn init_sql(admin: &AdminCredentials) -> String {
     .join("\n")
 }
 
+/// Where the server writes its pid.
+pub(super) fn pid_file(paths: &ShardPaths) -> PathBuf {
+    paths.mariadb_run().join("mariadbd.pid")
+}
+
 fn my_cnf(paths: &ShardPaths, options: &MariadbOptions) -> String {
     let home = paths.mariadb();
     let home = home.display();
@@ -206,7 +211,7 @@ fn my_cnf(paths: &ShardPaths, options: &MariadbOptions) -> String {
 [mariadbd]
 datadir={home}/data
 socket={socket}
-pid_file={run}/mariadbd.pid
+pid_file={pid}
 tmpdir={home}/tmp
 secure_file_priv={home}/files
 init_file={home}/init.sql
@@ -260,7 +265,7 @@ slow_query_log=1
 slow_query_log_file={home}/data/slow.log
 long_query_time={slow_s}
 ",
-        run = paths.mariadb_run().display(),
+        pid = pid_file(paths).display(),
         socket = paths.mariadb_socket().display(),
         pool = options.buffer_pool_mib,
         tables = options.table_cache,

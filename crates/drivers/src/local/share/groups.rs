@@ -50,6 +50,8 @@ struct Hierarchy {
 #[derive(Debug)]
 pub(super) struct Groups {
     hierarchies: Vec<Hierarchy>,
+    /// CPU that one slot may have at most, in thousandths of a core, whatever its share says.
+    cpu_millis_most: u32,
 }
 
 impl Groups {
@@ -59,7 +61,7 @@ impl Groups {
             // What can't be made is not in force, which `controls` says.
             hierarchy.make(cores).ok().flatten()
         });
-        Self { hierarchies: made.collect() }
+        Self { hierarchies: made.collect(), cpu_millis_most: most_of(cores) }
     }
 
     pub(super) fn controls(&self) -> ShareControls {
@@ -73,6 +75,8 @@ impl Groups {
 
     /// Makes a slot's group and sets its limits.
     pub(super) fn set(&self, slot: Slot, share: &SlotShare) -> io::Result<()> {
+        let cpu_millis = share.cpu_millis.min(self.cpu_millis_most);
+        let share = &SlotShare { cpu_millis, ..*share };
         for hierarchy in &self.hierarchies {
             let dir = hierarchy.slot(slot);
             make_dir(&dir)?;
@@ -147,7 +151,13 @@ pub(super) fn look(mounted: &Path, name: &str) -> ShareControls {
             .controllers
             .retain(|own| CONTROLLERS.iter().any(|(kind, word)| kind == own && has(word)));
     }
-    Groups { hierarchies }.controls()
+    Groups { hierarchies, cpu_millis_most: u32::MAX }.controls()
+}
+
+/// Version of control groups that slots would be in, where there is one with a controller of
+/// interest.
+pub(super) fn version(mounted: &Path) -> Option<u8> {
+    find(mounted, "").first().map(|hierarchy| if hierarchy.is_v2 { 2 } else { 1 })
 }
 
 /// Removes a shard's groups, which nothing is in any more. What is not there is removed.
@@ -189,6 +199,15 @@ fn find(mounted: &Path, name: &str) -> Vec<Hierarchy> {
         });
     }
     found
+}
+
+/// What one slot may have of so many cores: half a core stays everybody else's, also beside a tier
+/// that has as many cores as there are. Of one core, weights alone decide.
+fn most_of(cores: u64) -> u32 {
+    match u32::try_from(cores) {
+        Ok(0 | 1) | Err(_) => u32::MAX,
+        Ok(cores) => cores.saturating_mul(1000) - 500,
+    }
 }
 
 impl Hierarchy {
@@ -323,6 +342,11 @@ mod tests {
         assert_eq!(doors(root.path(), "aipress-1", slot(7)), [of.join("cgroup.procs")]);
         // A slot without a share is let be.
         groups.put(slot(9), 123).unwrap();
+        // Half a core stays the others', whatever a tier has.
+        groups.set(slot(7), &SlotShare { cpu_millis: 4000, ..SHARE }).unwrap();
+        assert_eq!(read(of.join("cpu.max")), "350000 100000");
+        assert_eq!((most_of(1), most_of(2)), (u32::MAX, 1500));
+        assert_eq!(version(root.path()), Some(2));
     }
 
     #[test]
@@ -342,12 +366,14 @@ mod tests {
         assert_eq!(read(root.path().join("pids/aipress-1/slot-01/pids.max")), "64");
         groups.put_master(5).unwrap();
         assert_eq!(groups.starting().unwrap(), [5]);
+        assert_eq!(version(root.path()), Some(1));
     }
 
     #[test]
     fn a_machine_without_controllers_has_none() {
         let root = tempfile::tempdir().unwrap();
         let groups = Groups::open(root.path(), "aipress-1", 2);
+        assert_eq!(version(root.path()), None);
         assert_eq!(groups.controls(), ShareControls::default());
         assert_eq!(groups.is_busy(slot(1)), None);
         assert!(groups.starting().unwrap().is_empty());

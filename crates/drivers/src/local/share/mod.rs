@@ -75,6 +75,11 @@ pub fn controls(paths: &ShardPaths) -> ShareControls {
     groups::look(Path::new(MOUNTED), &group_name(paths))
 }
 
+/// Version of this machine's control groups, where they have a controller that sites are held by.
+pub fn version() -> Option<u8> {
+    groups::version(Path::new(MOUNTED))
+}
+
 impl LocalShare {
     /// The shares of a shard.
     pub fn open(paths: &ShardPaths, ids: ShardIds) -> Self {

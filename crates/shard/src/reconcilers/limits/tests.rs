@@ -1,0 +1,160 @@
+//! What is told of which limit, on the simulated machine.
+
+use aipress_drivers::DatabaseRoom;
+
+use super::*;
+use crate::fixtures;
+use crate::reconcilers::tenant::tests::Machine;
+use crate::reconcilers::tenant::tests::settle;
+
+#[tokio::test(start_paused = true)]
+async fn a_site_is_walked_when_it_could_have_reached_its_limit() {
+    let gb = 1_000_000_000;
+    let mut site = Site::default();
+    assert!(is_due(&site, 5 * gb, 100 * gb, false), "nothing is known of it");
+    site.disk = Some(Walked { bytes: gb, at: Instant::now(), free: 100 * gb });
+    assert!(!is_due(&site, 5 * gb, 97 * gb, true), "others took less than it has left");
+    assert!(is_due(&site, 5 * gb, 96 * gb, true));
+    assert!(!is_due(&site, 5 * gb, 96 * gb, false), "nothing runs there");
+    tokio::time::advance(WALK).await;
+    assert!(is_due(&site, 5 * gb, 100 * gb, true), "now and then");
+    site.disk = Some(Walked { bytes: 5 * gb, at: Instant::now(), free: gb });
+    site.is_full = true;
+    assert!(!is_due(&site, 5 * gb, gb, true));
+    tokio::time::advance(WALK_NEAR).await;
+    assert!(is_due(&site, 5 * gb, gb, false), "one that is full may have deleted something");
+}
+
+#[test]
+fn a_database_first_takes_no_rows_then_no_longer_ones() {
+    use DatabaseGrowth::Free;
+    use DatabaseGrowth::Nothing;
+    use DatabaseGrowth::Updates;
+    assert_eq!(growth(999, 1000, Free, None), Free);
+    assert_eq!(growth(1500, 1000, Free, None), Updates, "however far over: to sign in");
+    assert_eq!(growth(1599, 1000, Updates, Some(1500)), Updates);
+    assert_eq!(growth(1600, 1000, Updates, Some(1500)), Nothing, "it grows by updates");
+    assert_eq!(growth(1500, 1000, Nothing, None), Nothing);
+    assert_eq!(growth(990, 1000, Nothing, None), Updates);
+    assert_eq!(growth(980, 1000, Updates, Some(1500)), Free);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_is_told_once_and_what_happened_for_a_while() {
+    let mut site = Site::default();
+    site.hold(Limit::Disk, Some("5.0 GB".to_owned()));
+    site.hold(Limit::Disk, Some("5.1 GB".to_owned()));
+    assert_eq!(site.told[&Limit::Disk].0, "5.0 GB");
+    site.happened(Limit::Memory, "killed".to_owned());
+    assert!(site.told[&Limit::Memory].1.is_some());
+    site.hold(Limit::Disk, None);
+    assert!(!site.told.contains_key(&Limit::Disk));
+    assert_eq!([size(900), size(5_000_000), size(5 << 30)], ["0 kB", "5 MB", "5.4 GB"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_over_its_limit_stops_growing_until_it_is_smaller() {
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let intent = fixtures::intent("bakery");
+    let uid = intent.uid;
+    plane.tenants.accept(intent).unwrap();
+    settle(&plane, uid).await;
+    let has = |bytes, growth| machine.world.set_room(DatabaseRoom { uid, bytes, growth });
+    let growth = || machine.world.room(uid).unwrap().growth;
+    let mut limits = Limits::default();
+    has(2_000_000_000, DatabaseGrowth::Free);
+    limits.look(&plane).await;
+    assert_eq!(growth(), DatabaseGrowth::Updates);
+    let told = plane.tenants.fetch(uid).unwrap().observed.limits;
+    assert!(told.len() == 1 && told[0].contains("its tier has 1.0 GB"), "{told:?}");
+    // What the site is told stays over a look at the tenant itself.
+    settle(&plane, uid).await;
+    assert_eq!(plane.tenants.fetch(uid).unwrap().observed.limits, told);
+    has(1_000_000, DatabaseGrowth::Updates);
+    for _ in 0..SERVERS_EACH {
+        limits.look(&plane).await;
+    }
+    assert_eq!(growth(), DatabaseGrowth::Free);
+    assert!(plane.tenants.fetch(uid).unwrap().observed.limits.is_empty());
+}
+
+/// A site on a machine of its own.
+struct Told {
+    machine: Machine,
+    plane: Arc<Plane>,
+    uid: TenantUid,
+    limits: Limits,
+}
+
+impl Told {
+    async fn new() -> Self {
+        let machine = Machine::new();
+        let plane = machine.plane();
+        let intent = fixtures::intent("bakery");
+        let uid = intent.uid;
+        plane.tenants.accept(intent).unwrap();
+        settle(&plane, uid).await;
+        let mut told = Self { machine, plane, uid, limits: Limits::default() };
+        assert!(told.look().await.is_empty(), "nothing was met yet");
+        told
+    }
+
+    fn meet(&self, met: ShareMet) {
+        let slot = self.plane.tenants.fetch(self.uid).unwrap().entry.slot.unwrap();
+        self.machine.world.set_met(Slot::new(slot).unwrap(), met);
+    }
+
+    /// Looks at everything once; what the site is told then.
+    async fn look(&mut self) -> Vec<String> {
+        for _ in 0..SERVERS_EACH {
+            self.limits.look(&self.plane).await;
+        }
+        self.plane.tenants.fetch(self.uid).unwrap().observed.limits
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_kernel_counted_is_told_in_words() {
+    let none = ShareMet::default();
+    for (met, words) in [
+        (
+            ShareMet { cpu_periods: 50, cpu_throttled: 40, ..none },
+            Some("PHP uses all of the CPU that the tier has (1 cores) and waits."),
+        ),
+        // Who waits now and then, or wanted CPU for a moment only, is told nothing.
+        (ShareMet { cpu_periods: 50, cpu_throttled: 25, ..none }, None),
+        (ShareMet { cpu_periods: 19, cpu_throttled: 19, ..none }, None),
+        (
+            ShareMet { memory_kills: 1, ..none },
+            Some("PHP needed more than 1.1 GB of memory; a request was ended."),
+        ),
+        (
+            ShareMet { process_refusals: 9, ..none },
+            Some("The site tried to run more than 64 processes at once."),
+        ),
+    ] {
+        let mut told = Told::new().await;
+        told.meet(met);
+        assert_eq!(told.look().await, words.into_iter().collect::<Vec<_>>(), "{met:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn queries_that_were_ended_or_give_way_are_told_for_a_while() {
+    let mut told = Told::new().await;
+    told.machine.world.set_busy_queries(&[told.uid]);
+    told.machine.world.run_long_query(told.uid);
+    assert_eq!(
+        told.look().await,
+        [
+            "A query of the database took longer than 120 s and was ended.",
+            "The site's queries keep the database server busy: they run when those of other sites \
+             don't.",
+        ]
+    );
+    told.machine.world.set_busy_queries(&[]);
+    assert_eq!(told.look().await.len(), 2, "whoever looks later finds it");
+    tokio::time::advance(TOLD).await;
+    assert!(told.look().await.is_empty());
+}
