@@ -308,8 +308,8 @@ pub trait Database: Send + Sync {
     /// Ends queries of sites that run longer, and says whose they were.
     async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError>;
 
-    /// Lets the queries of sites that keep the server busy give way to all others', and says whose
-    /// they are now. To be called all the time; next to nothing while the server has little to do.
+    /// Says whose queries keep the server busy, and ends those that such a site has running beyond
+    /// a few. To be called all the time; next to nothing while the server has little to do.
     async fn calm_queries(&self) -> Result<Vec<TenantUid>, DriverError>;
 
     /// How large a site's database is, as the server estimates it.

@@ -120,8 +120,8 @@ fn sandbox() -> Check {
 fn shares(paths: &DataPaths) -> Check {
     let name = "shares";
     // A look every second, for no file system that `up` finds has project quotas switched on.
-    let always = "workers, open files, time, files (counted, not by quotas), database, its queries \
-                  (by priority), cache";
+    let always = "workers, open files, time, files (counted, not by quotas), database, its \
+                  queries, cache";
     if !data::is_root() {
         let found = format!("sites are held to their tiers in {always}; not in CPU and memory");
         return Check::warning(name, found, "run `make up` as root");

@@ -274,12 +274,12 @@ impl Limits {
         Ok(())
     }
 
-    /// Queries that keep the database server busy give way.
+    /// Of queries that keep the database server busy a few may run at once.
     async fn queries(&mut self, plane: &Plane) -> Result<(), DriverError> {
         for uid in plane.drivers.database.calm_queries().await? {
             if let Some(site) = self.sites.get_mut(&uid) {
-                let words = "The site's queries keep the database server busy: they run when those \
-                             of other sites don't.";
+                let words = "The site's queries keep the database server busy: a few run at once, \
+                             the others are ended.";
                 site.happened(Limit::Queries, words.to_owned());
             }
         }

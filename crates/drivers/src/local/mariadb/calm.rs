@@ -1,15 +1,16 @@
-//! Sites whose queries keep the server busy: their threads give way to everybody else's.
+//! Sites whose queries keep the server busy, and how many of them may run at once then.
 //!
 //! The server runs each connection in a thread, all with one priority: forty queries of one site are
 //! forty threads beside the one that a neighbour's page waits for. Control groups hold processes,
-//! not connections. So the threads of a user who wants much of a core have the lowest priority
-//! (setpriority(2), which Linux has for each thread) on a part of the cores
-//! (sched_setaffinity(2)), until the user wants little for a while. What is wanted is what was had
-//! and what was waited for, so that others' load hides nobody. None is stopped: one that holds a
-//! latch of the server goes on.
+//! not connections. So a user who wants much of a core and has more queries running than a site has
+//! workers loses the connections of the others. What is wanted is what was had and what was waited
+//! for, so that others' load hides nobody.
 //!
-//! `/proc` and the list of connections are read only while the server as a whole is busy. Without
-//! root nothing is done, since a priority could be lowered but never given back.
+//! Deliberately absent: a lower priority or fewer cores for such threads. One that has to wait while
+//! it holds a latch of the server makes everybody wait: with forty at nice 19 on one core of two,
+//! a neighbour's page took seconds instead of a tenth of one.
+//!
+//! `/proc` and the list of connections are read only while the server as a whole is busy.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -17,14 +18,12 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
 use std::time::Instant;
 
 use aipress_types::TenantUid;
-use rustix::process::Pid;
-use rustix::thread::CpuSet;
 use sqlx::MySqlConnection;
 
+use super::execute;
 use super::sql_error;
 use crate::error::DriverError;
 use crate::layout::tenant_of_handle;
@@ -33,14 +32,12 @@ use crate::layout::tenant_of_handle;
 const TICKS: f64 = 100.0;
 /// The server is looked into when it took this part of a core since the last look.
 const SERVER_BUSY: f64 = 0.1;
-/// A user is held who wanted this part of a core.
+/// A user is busy who wanted this part of a core.
 const USER_BUSY: f64 = 0.5;
-/// And until this long after he last wanted it.
-const HELD: Duration = Duration::from_secs(5);
-/// Nice value of a held thread: the least that there is.
-const NICE_HELD: i32 = 19;
+/// Queries that a busy user may have running at once: as many as the workers of a middling tier.
+const RUNNING_MAX: usize = 8;
 
-/// What the last look saw, and whose threads are held.
+/// What the last look saw.
 #[derive(Debug)]
 pub(super) struct Calm {
     pid_file: PathBuf,
@@ -52,8 +49,6 @@ struct Seen {
     server: Option<Server>,
     /// What each thread wanted in its life, in ns, while the server was busy.
     threads: BTreeMap<i32, u64>,
-    users: BTreeMap<TenantUid, Instant>,
-    held: BTreeSet<i32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,94 +64,95 @@ impl Calm {
         Self { pid_file, seen: Mutex::default() }
     }
 
-    /// Whether the list of connections is wanted: the server is busy, or somebody is held.
+    /// Whether the list of connections is wanted: the server is busy.
     pub(super) fn is_wanted(&self) -> bool {
-        if !rustix::process::geteuid().is_root() {
-            return false;
-        }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(now) = server(&self.pid_file) else {
-            *seen = Seen::default();
-            return false;
-        };
-        let before = seen.server.filter(|before| before.pid == now.pid);
-        if before.is_none() {
-            // Another server: its threads are others.
-            *seen = Seen { server: Some(now), ..Seen::default() };
-            return false;
-        }
-        let is_busy = before.is_some_and(|before| {
+        let now = server(&self.pid_file);
+        let known = seen.server.zip(now).filter(|(before, now)| before.pid == now.pid);
+        let is_busy = known.is_some_and(|(before, now)| {
             let seconds = now.ticks.saturating_sub(before.ticks) as f64 / TICKS;
             part(seconds, before.at, now.at) >= SERVER_BUSY
         });
-        if is_busy || !seen.users.is_empty() {
-            return true;
+        if !is_busy {
+            *seen = Seen { server: now, ..Seen::default() };
         }
-        seen.server = Some(now);
-        seen.threads.clear();
-        false
+        is_busy
     }
 
-    /// Holds and lets go, by what each thread wanted since the last look. Says who is held.
-    pub(super) fn look(&self, connections: &[(i32, TenantUid)]) -> Vec<TenantUid> {
+    /// Who keeps the server busy, by what each thread wanted since the last look.
+    fn look(&self, connections: &[Connection]) -> BTreeSet<TenantUid> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(now) = server(&self.pid_file) else { return Vec::new() };
+        let Some(now) = server(&self.pid_file) else { return BTreeSet::new() };
         let Some(before) = seen.server.replace(now).filter(|before| before.pid == now.pid) else {
-            return Vec::new();
+            return BTreeSet::new();
         };
         // All of them: one serves another connection at each look, of somebody who comes anew for
         // each query.
         let threads = threads(now.pid);
         let mut wants: BTreeMap<TenantUid, f64> = BTreeMap::new();
-        for (thread, uid) in connections {
+        for connection in connections {
+            let thread = &connection.thread;
             // At the first look of a busy time nothing is known of what was before.
             let Some((wanted, then)) = threads.get(thread).zip(seen.threads.get(thread)) else {
                 continue;
             };
             let seconds = wanted.saturating_sub(*then) as f64 / 1e9;
-            *wants.entry(*uid).or_default() += part(seconds, before.at, now.at);
+            *wants.entry(connection.uid).or_default() += part(seconds, before.at, now.at);
         }
-        for (uid, _) in wants.into_iter().filter(|(_, part)| *part >= USER_BUSY) {
-            seen.users.insert(uid, now.at + HELD);
-        }
-        seen.users.retain(|_, until| *until > now.at);
-        let held: BTreeSet<i32> = connections
-            .iter()
-            .filter(|(_, uid)| seen.users.contains_key(uid))
-            .map(|(thread, _)| *thread)
-            .filter(|thread| threads.contains_key(thread))
-            .collect();
-        let all = cores(now.pid);
-        for thread in held.difference(&seen.held) {
-            set(*thread, NICE_HELD, all.as_ref().map(few));
-        }
-        for thread in seen.held.difference(&held) {
-            // The server may have ended it, or given it to somebody else.
-            if threads.contains_key(thread) {
-                set(*thread, 0, all);
+        seen.threads = threads;
+        wants.into_iter().filter(|(_, part)| *part >= USER_BUSY).map(|(uid, _)| uid).collect()
+    }
+
+    /// Says who keeps the server busy, and ends what such a user runs beyond [`RUNNING_MAX`].
+    pub(super) async fn hold(
+        &self,
+        session: &mut MySqlConnection,
+    ) -> Result<Vec<TenantUid>, DriverError> {
+        let connections = connections(session).await?;
+        let busy = self.look(&connections);
+        for uid in &busy {
+            for id in beyond(&connections, *uid) {
+                // It may have ended by itself.
+                let _ =
+                    execute(session, "end a connection", &format!("KILL CONNECTION {id};")).await;
             }
         }
-        seen.held = held;
-        seen.threads = threads;
-        seen.users.keys().copied().collect()
+        Ok(busy.into_iter().collect())
     }
 }
 
-/// Connections of sites, each with the thread that serves it.
-pub(super) async fn connections(
-    session: &mut MySqlConnection,
-) -> Result<Vec<(i32, TenantUid)>, DriverError> {
-    let found: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT CAST(TID AS SIGNED), CONVERT(USER USING utf8mb4) \
+/// A connection of a site.
+#[derive(Debug, Clone, Copy)]
+struct Connection {
+    id: i64,
+    /// The thread that serves it.
+    thread: i32,
+    uid: TenantUid,
+    is_running: bool,
+}
+
+/// Connections of a user that run a query, but for the oldest of them.
+fn beyond(connections: &[Connection], uid: TenantUid) -> Vec<i64> {
+    let own = connections.iter().filter(|one| one.uid == uid && one.is_running);
+    let mut ids: Vec<i64> = own.map(|one| one.id).collect();
+    ids.sort_unstable();
+    ids.split_off(ids.len().min(RUNNING_MAX))
+}
+
+async fn connections(session: &mut MySqlConnection) -> Result<Vec<Connection>, DriverError> {
+    let found: Vec<(i64, i64, String, i64)> = sqlx::query_as(
+        "SELECT CAST(ID AS SIGNED), CAST(TID AS SIGNED), CONVERT(USER USING utf8mb4), \
+         CAST(COMMAND IN ('Query', 'Execute') AS SIGNED) \
          FROM information_schema.PROCESSLIST WHERE USER LIKE 't\\_%'",
     )
     .fetch_all(session)
     .await
     .map_err(|error| sql_error("list connections", error))?;
-    let known = found.into_iter();
-    Ok(known
-        .filter_map(|(thread, user)| Some((i32::try_from(thread).ok()?, tenant_of_handle(&user)?)))
-        .collect())
+    let known = found.into_iter().filter_map(|(id, thread, user, running)| {
+        let (thread, uid) = (i32::try_from(thread).ok()?, tenant_of_handle(&user)?);
+        Some(Connection { id, thread, uid, is_running: running != 0 })
+    });
+    Ok(known.collect())
 }
 
 fn server(pid_file: &Path) -> Option<Server> {
@@ -199,44 +195,22 @@ fn part(seconds: f64, from: Instant, to: Instant) -> f64 {
     seconds / to.saturating_duration_since(from).as_secs_f64().max(0.001)
 }
 
-/// Cores of the server.
-fn cores(pid: i32) -> Option<CpuSet> {
-    rustix::thread::sched_getaffinity(Pid::from_raw(pid)).ok()
-}
-
-/// The later half of the cores: the others are free of what is held. One core is all.
-fn few(all: &CpuSet) -> CpuSet {
-    let numbers: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect();
-    let mut few = CpuSet::new();
-    numbers.iter().skip(numbers.len() / 2).for_each(|core| few.set(*core));
-    few
-}
-
-fn set(thread: i32, nice: i32, cores: Option<CpuSet>) {
-    let Some(thread) = Pid::from_raw(thread) else { return };
-    // A thread that has ended takes nothing any more.
-    let _ = rustix::process::setpriority_process(Some(thread), nice);
-    if let Some(cores) = cores {
-        let _ = rustix::thread::sched_setaffinity(Some(thread), &cores);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn half_of_the_cores_stay_free() {
-        let of = |cores: &[usize]| {
-            let mut all = CpuSet::new();
-            cores.iter().for_each(|core| all.set(*core));
-            let few = few(&all);
-            (0..CpuSet::MAX_CPU).filter(|core| few.is_set(*core)).collect::<Vec<_>>()
-        };
-        assert_eq!(of(&[0]), [0]);
-        assert_eq!(of(&[0, 1]), [1]);
-        assert_eq!(of(&[2, 3, 6, 7]), [6, 7]);
-        assert_eq!(of(&[0, 1, 2]), [1, 2]);
+    fn a_busy_user_keeps_the_oldest_of_what_runs() {
+        let (busy, other) =
+            (TenantUid(uuid::Uuid::from_u128(1)), TenantUid(uuid::Uuid::from_u128(2)));
+        let one = |id, uid, is_running| Connection { id, thread: 1, uid, is_running };
+        let mut all: Vec<Connection> = (1..=10).rev().map(|id| one(id, busy, true)).collect();
+        all.push(one(0, busy, false));
+        all.extend((20..40).map(|id| one(id, other, true)));
+        assert_eq!(beyond(&all, busy), [9, 10]);
+        assert!(beyond(&all[..8], busy).is_empty());
     }
 
     #[test]

@@ -373,10 +373,10 @@ impl Database for MariaDb {
         if !self.calm.is_wanted() {
             return Ok(Vec::new());
         }
-        let what = "hold who keeps the server busy";
-        let found = self
-            .within(what, CALM_LIMIT, async |mut session| calm::connections(&mut session).await);
-        Ok(self.calm.look(&found.await?))
+        self.within("hold who keeps the server busy", CALM_LIMIT, async |mut session| {
+            self.calm.hold(&mut session).await
+        })
+        .await
     }
 
     async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError> {

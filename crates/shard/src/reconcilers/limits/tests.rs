@@ -141,7 +141,7 @@ async fn what_the_kernel_counted_is_told_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn queries_that_were_ended_or_give_way_are_told_for_a_while() {
+async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
     let mut told = Told::new().await;
     told.machine.world.set_busy_queries(&[told.uid]);
     told.machine.world.run_long_query(told.uid);
@@ -149,8 +149,8 @@ async fn queries_that_were_ended_or_give_way_are_told_for_a_while() {
         told.look().await,
         [
             "A query of the database took longer than 120 s and was ended.",
-            "The site's queries keep the database server busy: they run when those of other sites \
-             don't.",
+            "The site's queries keep the database server busy: a few run at once, the others are \
+             ended.",
         ]
     );
     told.machine.world.set_busy_queries(&[]);
