@@ -18,6 +18,7 @@ use aipress_drivers::local::redis::RedisOptions;
 use aipress_kit::http::Client;
 use aipress_kit::http::Endpoint;
 use aipress_supervise::Credentials;
+use aipress_supervise::Explain;
 use aipress_supervise::LogFile;
 use aipress_supervise::Prepare;
 use aipress_supervise::Readiness;
@@ -234,6 +235,8 @@ impl Maker<'_> {
                 local::fpm::prepare(p, i, &php)
             })?,
         ];
+        let log = units[0].log.path.clone();
+        units[0].explain = Some(Explain::new(move || local::mariadb::why_ended(&log)));
         // A database is asked to end and waited for: it is never cut off in a hurry.
         units[0].stop = StopPolicy { signal: StopSignal::Term, grace: Duration::from_secs(300) };
         units[2].oom_score_adj = PHP_OOM_SCORE_ADJ;

@@ -161,13 +161,13 @@ async fn the_api_page_is_searched_by_the_keyboard() {
 
     // Every word, in whatever order, in names before anything else.
     browser.press("/", 191).await;
-    browser.write("secret rotate").await;
+    browser.write("secret webhook rotate").await;
     let found = browser.shown().await;
     assert_eq!(found["focused"], "q");
     assert_eq!(articles(&found), ["webhook_rotate_secret"]);
     assert_eq!((&found["told"], &found["links"]), (&json!("1 found"), &json!(1)));
     assert_eq!(found["headings"], 1, "of what is shown only");
-    assert_eq!(found["query"], "secret rotate");
+    assert_eq!(found["query"], "secret webhook rotate");
     screenshot(&mut browser).await;
 
     // Down and up go through what is found, and Enter to the first.

@@ -7,6 +7,7 @@ mod account;
 mod calm;
 mod cron;
 mod dump;
+mod ending;
 mod growth;
 mod hold;
 mod inventory;
@@ -38,6 +39,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
+pub use ending::why_ended;
 pub use server::MariadbOptions;
 pub use server::prepare;
 

@@ -29,16 +29,18 @@ const UP: &str = "ready for connections";
 /// Files of tables without which the last start failed, as the server named them; none when it failed
 /// for another reason, or did not.
 pub(crate) fn missing_files(log: &Path) -> Vec<String> {
-    let read = || -> std::io::Result<String> {
-        let mut file = File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-        let mut tail = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut tail)?;
-        Ok(String::from_utf8_lossy(&tail).into_owned())
-    };
     // No log, no failed start.
-    read().map(|tail| named(&tail)).unwrap_or_default()
+    tail(log).map(|tail| named(&tail)).unwrap_or_default()
+}
+
+/// The end of the server's log.
+pub(super) fn tail(log: &Path) -> std::io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut tail)?;
+    Ok(String::from_utf8_lossy(&tail).into_owned())
 }
 
 fn named(tail: &str) -> Vec<String> {
