@@ -3,6 +3,7 @@
 mod detach;
 mod first_site;
 mod ground;
+mod last_words;
 mod program;
 mod units;
 

@@ -11,6 +11,8 @@
     reason = "tests: a failure is a panic, and a story is told in one piece"
 )]
 
+#[path = "local/broken.rs"]
+mod broken;
 #[path = "local/cache.rs"]
 mod cache;
 mod conformance;

@@ -38,6 +38,7 @@ use crate::php_files;
 use crate::settings::Settings;
 use crate::up::ground;
 use crate::up::ground::Ground;
+use crate::up::last_words;
 
 /// A server may take this long to be ready: a database that recovers after a crash.
 const SERVER_READY: Duration = Duration::from_secs(300);
@@ -99,6 +100,8 @@ impl Maker<'_> {
         argv.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let mut unit = Unit::new(name, argv, self.log(name).path);
         unit.log = self.log(name);
+        let log = unit.log.path.clone();
+        unit.explain = Some(Explain::new(move || last_words::of(&log)));
         unit.user = credentials(ids, Vec::new());
         unit.umask = 0o027;
         // Commands in sites are started by the shard's, and have it from there.

@@ -9,6 +9,7 @@ mod core_moves;
 mod cron;
 mod documents;
 mod first_site;
+mod full_and_broken;
 mod gold;
 mod killed;
 mod killed_under_traffic;

@@ -27,6 +27,7 @@ use aipress_drivers::UnitCommand;
 use aipress_drivers::UnitControl;
 use aipress_drivers::UnixIds;
 use aipress_drivers::local;
+use aipress_testkit::SmallDisk;
 use aipress_types::Secret;
 use aipress_types::ShardId;
 use aipress_types::TenantUid;
@@ -41,6 +42,7 @@ pub(crate) struct Machine {
     pub(crate) ids: ShardIds,
     children: Mutex<Vec<(String, Child)>>,
     _dir: tempfile::TempDir,
+    pub(crate) disk: Option<SmallDisk>,
 }
 
 /// A machine on which nothing runs on demand.
@@ -63,8 +65,14 @@ pub(crate) fn is_root() -> bool {
 
 impl Machine {
     pub(crate) fn new() -> Self {
+        Self::on(None)
+    }
+
+    /// With all its files on a disk of its own, if there is one.
+    pub(crate) fn on(disk: Option<SmallDisk>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let dir = tempfile::Builder::new().prefix("aip-").tempdir_in("/tmp").unwrap();
+        let place = disk.as_ref().map_or(Path::new("/tmp"), SmallDisk::path).to_owned();
+        let dir = tempfile::Builder::new().prefix("aip-").tempdir_in(place).unwrap();
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o711)).unwrap();
         // Users of its own, so that tests beside each other end only their own processes.
         let nth = (std::process::id() % 20_000) * 20 + COUNT.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +80,7 @@ impl Machine {
         let shard = ShardId::from_number(1).unwrap();
         let paths = DataPaths::new(dir.path()).unwrap().shard(shard);
         let ids = plan.shard(shard).unwrap();
-        Self { paths, ids, children: Mutex::default(), _dir: dir }
+        Self { paths, ids, children: Mutex::default(), _dir: dir, disk }
     }
 
     pub(crate) fn drivers(&self) -> Drivers {
@@ -127,6 +135,23 @@ impl Machine {
         child.wait().unwrap();
     }
 
+    /// Starts a server that ended again, as the supervisor would.
+    pub(crate) fn revive_mariadb(&self) {
+        let has_ended = {
+            let mut children = self.children.lock().unwrap();
+            let at = children.iter().position(|(name, _)| name == "mariadb").unwrap();
+            let has_ended = children[at].1.try_wait().unwrap().is_some();
+            if has_ended {
+                children.remove(at);
+            }
+            has_ended
+        };
+        if has_ended {
+            let unit = self.prepare_mariadb();
+            self.start("mariadb", &unit);
+        }
+    }
+
     /// Waits for a server that ends by itself.
     pub(crate) fn ended(&self, name: &str) -> std::process::ExitStatus {
         let mut children = self.children.lock().unwrap();
@@ -166,10 +191,15 @@ impl Machine {
 
     /// A session as the administrator.
     pub(crate) async fn admin(&self) -> MySqlConnection {
+        self.try_admin().await.unwrap()
+    }
+
+    /// The same of a server that may be away.
+    pub(crate) async fn try_admin(&self) -> Result<MySqlConnection, sqlx::Error> {
         let text = std::fs::read_to_string(self.paths.mariadb_admin()).unwrap();
         let found: serde_json::Value = serde_json::from_str(&text).unwrap();
         let password = Secret::new(found["password"].as_str().unwrap());
-        self.sql(found["user"].as_str().unwrap(), &password).await.unwrap()
+        self.sql(found["user"].as_str().unwrap(), &password).await
     }
 }
 
