@@ -435,15 +435,15 @@ impl Drop for Platform {
             eprintln!("kept: AIPRESS_DATA={} is still running", self.data().display());
             return;
         }
-        let _ = self.command().arg("down").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let down = self.command().arg("down").stdin(Stdio::null()).output();
         let left = self.processes();
         leftovers::end_all(|| self.processes());
-        if failed {
+        if failed || !left.is_empty() {
             show_logs(&self.path("logs"));
         }
         disk::unmount(&self.folder, &self.folder.join(DISK));
         let _ = fs::remove_dir_all(&self.folder);
-        assert!(failed || left.is_empty(), "processes were left after down: {left:?}");
+        assert!(failed || left.is_empty(), "processes were left after {down:?}: {left:?}");
     }
 }
 

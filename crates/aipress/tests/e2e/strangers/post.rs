@@ -12,7 +12,7 @@ const MANY: usize = 60;
 
 /// Ids of a site's mails.
 async fn mails(platform: &Platform, name: &str) -> Vec<String> {
-    let told = platform.cli(&["tenant", "mail", name, "-o", "json"]).await.good().json();
+    let told = platform.cli(&["tenant", "mail", "list", name, "-o", "json"]).await.good().json();
     let items = told["items"].as_array().cloned().unwrap_or_default();
     items.iter().filter_map(|mail| mail["id"].as_str().map(str::to_owned)).collect()
 }
@@ -47,7 +47,7 @@ pub(super) async fn nobody_sends_as_the_neighbour(
     let honest = sent_by(neighbour).await;
     assert_eq!(mails(platform, "neighbour").await, [honest.as_str()]);
     for shown in [("hostile", &claimed), ("neighbour", &honest)] {
-        let mail = platform.cli(&["tenant", "mail", shown.0, shown.1, "-o", "json"]).await;
+        let mail = platform.cli(&["tenant", "mail", "show", shown.0, shown.1, "-o", "json"]).await;
         let mail: Value = mail.good().json();
         let uid = if shown.0 == "hostile" { &hostile.uid } else { &neighbour.uid };
         let envelope = format!("site-{}@localhost", uid.replace('-', ""));
