@@ -11,9 +11,8 @@ use aipress_drivers::DataPaths;
 use aipress_drivers::local::firewall::Firewall;
 
 use crate::disk;
+use crate::ids;
 use crate::platform::DISK;
-use crate::platform::FIRST_ID;
-use crate::platform::IDS;
 use crate::platform::IN_USE;
 use crate::platform::PREFIX;
 use crate::processes;
@@ -43,8 +42,7 @@ pub(crate) fn remove() {
         if File::open(entry.path().join(IN_USE)).as_ref().is_ok_and(held) {
             continue;
         }
-        let first = FIRST_ID + pid % 100_000 * 10 * IDS;
-        let ids = first..first + 10 * IDS;
+        let ids = ids::of_process(pid);
         end_all(|| processes::of_platform(&entry.path(), &ids));
         for data in [entry.path().join("data"), entry.path().join(DISK).join("data")] {
             forget_rules(&data);

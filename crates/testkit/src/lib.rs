@@ -13,6 +13,7 @@
 mod browser;
 mod cli;
 mod disk;
+mod ids;
 mod leftovers;
 mod platform;
 mod processes;

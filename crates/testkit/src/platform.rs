@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::browser::Browser;
 use crate::cli::Told;
 use crate::disk;
+use crate::ids::Ids;
 use crate::leftovers;
 use crate::processes;
 use crate::processes::Process;
@@ -37,10 +38,6 @@ const BUILD: &str = "build";
 pub(crate) const DISK: &str = "d";
 /// Longest that a command may take.
 const COMMAND: Duration = Duration::from_secs(180);
-/// Unix ids of one platform: base and three shards.
-pub(crate) const IDS: u32 = 400;
-/// First Unix id of all: nobody else's.
-pub(crate) const FIRST_ID: u32 = 10_000_000;
 
 /// What may differ between platforms.
 #[derive(Debug, Clone)]
@@ -70,8 +67,9 @@ pub struct Platform {
     folder: PathBuf,
     options: PlatformOptions,
     address: SocketAddr,
-    uid_base: u32,
     user: Option<u32>,
+    /// Given back when nothing runs under them any more.
+    ids: Ids,
     /// Held for as long as the platform is in use: what nobody holds is a leftover. A process id
     /// would not do: a run in another PID namespace does not see it.
     _in_use: File,
@@ -90,7 +88,8 @@ impl Platform {
         leftovers::remove();
         let (pid, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(format!("/tmp/{PREFIX}{pid}-{count}"));
-        let uid_base = FIRST_ID + pid % 100_000 * 10 * IDS + count % 10 * IDS;
+        let ids = Ids::take();
+        let uid_base = ids.range().start;
         let user = (options.unprivileged && is_root()).then_some(uid_base);
         for dir in ["", "faults", "home"] {
             let dir = folder.join(dir);
@@ -116,7 +115,7 @@ impl Platform {
         if let Some(mib) = options.disk {
             disk::mount(&folder, &folder.join(DISK), mib);
         }
-        Self { folder, address: free_port(pid), uid_base, user, options, _in_use: in_use }
+        Self { folder, address: free_port(pid), user, options, ids, _in_use: in_use }
     }
 
     /// Starts a platform and waits until all of it is up.
@@ -132,7 +131,7 @@ impl Platform {
     /// `aipress up --detach`.
     pub async fn up(&self) -> Told {
         let (listen, shards) = (self.address.to_string(), self.options.shards.to_string());
-        let base = self.uid_base.to_string();
+        let base = self.ids.range().start.to_string();
         let mut args = vec!["up", "--detach", "--listen", &listen, "--shards", &shards];
         args.extend(["--uid-base", base.as_str()]);
         if !self.options.hello {
@@ -394,7 +393,7 @@ impl Platform {
 
     /// The processes of this platform, the supervisor included.
     pub fn processes(&self) -> Vec<Process> {
-        processes::of_platform(&self.folder, &(self.uid_base..self.uid_base + IDS))
+        processes::of_platform(&self.folder, &self.ids.range())
     }
 
     /// Takes the platform down.

@@ -19,7 +19,8 @@ pub struct Process {
 /// worker names its pool only). This process itself is none of them, nor is a zombie.
 pub(crate) fn of_platform(folder: &Path, ids: &std::ops::Range<u32>) -> Vec<Process> {
     let own = std::process::id().cast_signed();
-    let folder = folder.display().to_string();
+    // With what follows it: `…-1` is no part of `…-10`.
+    let folder = format!("{}/", folder.display());
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
