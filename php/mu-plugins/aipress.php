@@ -23,6 +23,7 @@ require_once __DIR__ . '/aipress/screens.php';
 require_once __DIR__ . '/aipress/security.php';
 require_once __DIR__ . '/aipress/inventory.php';
 require_once __DIR__ . '/aipress/cron.php';
+require_once __DIR__ . '/aipress/cron-list.php';
 require_once __DIR__ . '/aipress/limits.php';
 if ( isset( $_SERVER['AIPRESS_SMOKE'] ) ) {
 	require_once __DIR__ . '/aipress/smoke.php';

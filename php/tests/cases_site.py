@@ -231,6 +231,28 @@ def loopback(report, site):
     report.check("bounded", probe(site, "bound"), {"timeout": 10, "redirection": 3})
 
 
+def events(report, site):
+    """Requests that change the list of scheduled events at the same time."""
+    stored = lambda: site.stack.sql("SELECT option_value FROM wp_options WHERE option_name = 'cron'", site.database)
+    before = stored()
+    base = int(time.time()) + 100_000
+    for bare in ("", "&bare"):
+        done, gone = probe(site, f"events&at={base + 1}&other={base + 2}{bare}")
+        report.check("an event is scheduled", (done, f"i:{base + 1};a" in stored()), (True, True))
+        kept = (f"i:{base + 2};a" in stored(), f"i:{gone};a" in stored())
+        report.check("beside what another changed meanwhile" if not bare else "which is lost without the guard", kept, (False, True) if bare else (True, False))
+        site.stack.sql(f"UPDATE wp_options SET option_value = '{before}' WHERE option_name = 'cron'", site.database)
+        site.stack.redis_cli("DEL", f"{site.prefix}epoch")
+    threads = [threading.Thread(target=lambda at=at: probe(site, f"events&at={at}")) for at in range(base, base + 24)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    report.check("24 at once", [at for at in range(base, base + 24) if f"i:{at};a" not in stored()], [])
+    first = min(int(at) for at in re.findall(r"i:(\d{9,});a", stored()))
+    report.check("the shard is told of the first", 0 <= os.stat(f"{site.folder}/private/cron-due").st_mtime - first <= 60)
+    site.stack.sql(f"UPDATE wp_options SET option_value = '{before}' WHERE option_name = 'cron'", site.database)
+    site.stack.redis_cli("DEL", f"{site.prefix}epoch")
+
+
 def themes(report, site):
     """Shared and own themes."""
     shared = f"{site.core}/wp-content/themes"
@@ -290,4 +312,4 @@ def figures(report, site):
           f"warm: {line.format(x=warm[-1].headers)}, {ms:.1f} ms, {warm[-1].header('x-probe-files')} php files")
 
 
-NEWEST = (refused, configuration, confined, loopback, themes, publishing)
+NEWEST = (refused, configuration, confined, loopback, events, themes, publishing)

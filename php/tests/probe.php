@@ -24,6 +24,24 @@ add_action(
 					'got'      => apply_filters( 'got_url_rewrite', false ),
 				);
 			},
+			'events'    => static function () {
+				// Both requests have read the list; the other is the first to write it.
+				if ( isset( $_GET['bare'] ) ) {
+					remove_all_filters( 'pre_update_option_cron' );
+				}
+				global $wpdb;
+				$list = get_option( 'cron' );
+				$mine = (int) $_GET['at'];
+				if ( isset( $_GET['other'] ) ) {
+					$key   = md5( serialize( array() ) );
+					$other = array( (int) $_GET['other'] => array( 'of_another' => array( $key => array( 'schedule' => false, 'args' => array() ) ) ) );
+					$gone  = array_key_first( $list );
+					unset( $list[ $gone ] );
+					$wpdb->update( $wpdb->options, array( 'option_value' => serialize( $other + $list ) ), array( 'option_name' => 'cron' ) );
+				}
+				$done = wp_schedule_single_event( $mine, 'of_this_one', array( $mine ) );
+				return array( $done, $gone ?? 0 );
+			},
 			'themes'    => static fn() => array_map( static fn( $theme ) => $theme->get_theme_root(), wp_get_themes() ),
 			'loopback'  => static function () {
 				$response = wp_remote_get( home_url( '/loop?x=1' ), array( 'timeout' => 60 ) );
