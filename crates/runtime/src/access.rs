@@ -107,7 +107,7 @@ pub trait ErrorSink: Send + Sync {
     /// was more of it. The text is the tenant's: it may hold anything.
     fn message(&self, asked: &Asked, text: &[u8], truncated: bool);
 
-    /// Takes why a request got no whole answer of PHP.
+    /// Takes why a request got no whole answer of PHP, or not of the worker that was asked first.
     fn failed(&self, asked: &Asked, reason: &(dyn std::error::Error + 'static));
 }
 

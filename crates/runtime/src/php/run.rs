@@ -38,6 +38,10 @@ use crate::{
 /// Pools that a request is sent to at most, while the site moves from one to the next.
 const POOLS_TRIED: u8 = 3;
 
+/// Longest that a worker may have worked on a request which another one is given after its death: what
+/// took longer is too dear to be done twice, and was more likely ended on purpose.
+const TRIED_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+
 /// Why there is no answer of PHP.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
@@ -101,10 +105,28 @@ pub(crate) struct Lease {
     _allowance: Allowance,
 }
 
-/// The part of an answer that is at hand.
+/// The part of an answer that is at hand, of which nothing went on yet.
 struct Held {
     bytes: BytesMut,
     head: Option<Head>,
+}
+
+/// An answer with its head.
+struct Answer {
+    head: Head,
+    /// With the head's.
+    bytes: BytesMut,
+    rest: Rest,
+}
+
+/// What follows what is at hand.
+enum Rest {
+    /// Nothing.
+    Ended,
+    /// Nothing, though the script goes on.
+    Finished(Finished),
+    /// More than is held back.
+    Comes,
 }
 
 impl Php<'_> {
@@ -151,21 +173,34 @@ impl Php<'_> {
         // Who calls WordPress's cron leaves at once, and its work goes on.
         let is_cron = script.file == params::CRON;
         let mut work = Work::new(exchange, stderr, lease, deadline, is_cron);
-        // A site gets another pool while it runs (its tier changed). A connection that waits in the
-        // queue of one that ends is reset, unheard; such a pool ends only once all who were heard
-        // have their answer. So the request goes to the new one, and nothing happens twice.
-        for _ in 1..POOLS_TRIED {
-            match self.first(&mut work, begun).await {
-                Err(RunError::Exchange(ExchangeError::Reset)) if **entry.pool.load() != *pool => {
-                    let (next, exchange) = self.connect(entry, &params, stdin.again()).await?;
-                    pool = next;
-                    work.replace(exchange);
+        // RFC 9110 section 9.2.2: what is safe may be asked again by itself, nothing else.
+        let mut once_more = parts.method.is_safe() && stdin.is_empty() && !is_cron;
+        let mut pools = 1;
+        let answer = loop {
+            match self.hold(&mut work, begun).await {
+                // A site gets another pool while it runs (its tier changed). A connection that waits
+                // in the queue of one that ends is reset, unheard; such a pool ends only once all who
+                // were heard have their answer. So the request goes to the new one, and nothing
+                // happens twice.
+                Err(RunError::Exchange(ExchangeError::Reset))
+                    if pools < POOLS_TRIED && **entry.pool.load() != *pool =>
+                {
+                    pools += 1;
                 }
-                first => return self.answer(work, first?, begun, &parts.method).await,
+                // A crash of PHP itself, now and then, is no affair of the visitor's.
+                Err(RunError::Exchange(
+                    error @ (ExchangeError::Reset | ExchangeError::Truncated),
+                )) if once_more && begun.elapsed() < TRIED_AGAIN_WITHIN => {
+                    once_more = false;
+                    work.worker_died(error);
+                }
+                answer => break answer?,
             }
-        }
-        let first = self.first(&mut work, begun).await?;
-        self.answer(work, first, begun, &parts.method).await
+            let (next, exchange) = self.connect(entry, &params, stdin.again()).await?;
+            pool = next;
+            work.replace(exchange);
+        };
+        Ok(Self::respond(work, answer, &parts.method))
     }
 
     /// Sends the request to the site's pool, and says which one that was.
@@ -180,76 +215,66 @@ impl Php<'_> {
         Ok((pool, Exchange::begin(stream, params, stdin)))
     }
 
-    /// The first of the answer.
-    async fn first(&self, work: &mut Work, begun: Instant) -> Result<Event, RunError> {
-        let deadline = work.deadline().min(begun + self.config.header_timeout);
-        let Some((exchange, _)) = work.parts() else {
-            return Err(ExchangeError::Truncated.into());
-        };
-        Ok(timeout_at(deadline, exchange.next()).await.map_err(|_| RunError::TimedOut)??)
-    }
-
     /// Waits for the whole answer, or for as much of it as is held back.
-    async fn answer(
-        &self,
-        mut work: Work,
-        first: Event,
-        begun: Instant,
-        method: &Method,
-    ) -> Result<Response<Body>, RunError> {
+    async fn hold(&self, work: &mut Work, begun: Instant) -> Result<Answer, RunError> {
         let total_deadline = work.deadline();
         let header_deadline = total_deadline.min(begun + self.config.header_timeout);
         let max_head = self.config.max_response_header_bytes;
         let mut held = Held { bytes: BytesMut::new(), head: None };
-        let mut event = Some(first);
-        let finished = loop {
-            let Some((exchange, stderr)) = work.parts() else { break None };
+        let rest = loop {
+            let Some((exchange, stderr)) = work.parts() else { break Rest::Ended };
             let deadline = if held.head.is_some() { total_deadline } else { header_deadline };
-            let next = match event.take() {
-                Some(event) => event,
-                None => timeout_at(deadline, exchange.next())
-                    .await
-                    .map_err(|_| RunError::TimedOut)??,
-            };
-            match next {
+            let event = timeout_at(deadline, exchange.next()).await;
+            match event.map_err(|_| RunError::TimedOut)?? {
                 Event::Stdout(part) => held.push(&part, max_head)?,
                 Event::Stderr(part) => {
                     stderr.push(&part);
                     if let Some(finished) = stderr.take_finished().filter(|_| held.head.is_some()) {
-                        break Some(finished);
+                        break Rest::Finished(finished);
                     }
                 }
                 Event::End(end) => {
                     work.end();
                     match end.protocol_status {
-                        ProtocolStatus::RequestComplete => break None,
+                        ProtocolStatus::RequestComplete => break Rest::Ended,
                         ProtocolStatus::Overloaded => return Err(RunError::Overloaded),
                         other => return Err(RunError::Refused(other)),
                     }
                 }
             }
-            if let Some(head) =
-                held.head.take_if(|head| held.bytes.len() - head.bytes >= HELD_BACK_BYTES)
+            if let Some(head) = &held.head
+                && held.bytes.len() - head.bytes >= HELD_BACK_BYTES
             {
+                break Rest::Comes;
+            }
+        };
+        let head = held.head.ok_or(RunError::NoHead(max_head))?;
+        Ok(Answer { head, bytes: held.bytes, rest })
+    }
+
+    /// The answer as it goes on.
+    fn respond(mut work: Work, answer: Answer, method: &Method) -> Response<Body> {
+        let Answer { head, mut bytes, rest } = answer;
+        let mut body = bytes.split_off(head.bytes).freeze();
+        match rest {
+            Rest::Comes => {
                 let mut response = response(&head);
                 if let Some(length) = head.content_length {
                     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
                 }
-                let bytes = held.bytes.split_off(head.bytes).freeze();
-                let deadline = Box::pin(sleep_until(total_deadline));
-                *response.body_mut() = Body::php(PhpBody { held: Some(bytes), deadline, work });
-                return Ok(response);
+                let deadline = Box::pin(sleep_until(work.deadline()));
+                *response.body_mut() = Body::php(PhpBody { held: Some(body), deadline, work });
+                return response;
             }
-        };
-        let head = held.head.ok_or(RunError::NoHead(max_head))?;
-        let mut body = held.bytes.split_off(head.bytes).freeze();
-        if let Some(Finished { is_padded }) = finished {
-            if is_padded {
-                body.clear();
+            Rest::Finished(Finished { is_padded }) => {
+                if is_padded {
+                    body.clear();
+                }
+                work.goes_on();
             }
-            work.goes_on();
+            Rest::Ended => {}
         }
-        Ok(whole(&head, body, method))
+        whole(&head, body, method)
     }
 }
 

@@ -14,6 +14,11 @@ use crate::fastcgi::{
     exchange::{Exchange, ExchangeError},
 };
 
+/// A worker died, and the visitor saw nothing of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; another one was asked")]
+struct AnotherAsked(ExchangeError);
+
 /// An exchange with what belongs to it.
 #[derive(Debug)]
 pub(crate) struct Work {
@@ -48,6 +53,19 @@ impl Work {
     pub(crate) fn replace(&mut self, exchange: Exchange) {
         if let Some(held) = &mut self.held {
             held.exchange = exchange;
+        }
+    }
+
+    /// Its worker died, and another one is asked: the site's owner is told all the same.
+    pub(crate) fn worker_died(&mut self, error: ExchangeError) {
+        let error = AnotherAsked(error);
+        tracing::warn!(
+            tenant.uid = self.uid(),
+            error = &error as &dyn std::error::Error,
+            "no page from a worker of php-fpm"
+        );
+        if let Some((_, stderr)) = self.parts() {
+            stderr.failed(&error);
         }
     }
 

@@ -77,10 +77,57 @@ async fn a_worker_that_dies_early_is_a_502() {
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     assert_eq!(answer.header("aipress-notice"), "site_failed");
     let failures = served.records.failures.lock().unwrap().clone();
-    let reason = "the worker ended in the middle of its answer".to_owned();
-    assert_eq!(failures, [(String::new(), reason)]);
+    let reason = "the worker ended in the middle of its answer";
+    let first = format!("{reason}; another one was asked");
+    assert_eq!(failures, [(String::new(), first), (String::new(), reason.to_owned())]);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(!answer.text().contains("looks whole"));
+}
+
+/// What the first worker wrote is in no answer; what may not be done twice is not (RFC 9110 section 9.2.2).
+#[tokio::test]
+async fn what_is_safe_is_asked_of_another_worker_once() {
+    let served = Served::start();
+    served.write("core/wp-cron.php", "<?php");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    serve(&served.fpm_socket, move |mut it| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            it.read().await;
+            if number == 0 {
+                if it.params["QUERY_STRING"] == "halfway" {
+                    it.stdout(format!("{HEAD}<html>of the first")).await;
+                }
+                return;
+            }
+            it.stdout(format!("{HEAD}<html>of the second")).await;
+            it.end().await;
+        }
+    });
+    let request = |method: Method, path: &str, body: &str| {
+        Request::builder().method(method).uri(path).body(full(body.to_owned())).unwrap()
+    };
+    for (method, path, body, times) in [
+        (Method::GET, "/?at-once", "", 2),
+        (Method::GET, "/?halfway", "", 2),
+        (Method::HEAD, "/", "", 2),
+        (Method::POST, "/", "", 1),
+        (Method::PUT, "/", "", 1),
+        (Method::DELETE, "/", "", 1),
+        (Method::GET, "/", "with a body", 1),
+        // Its caller may be gone, its work half done.
+        (Method::GET, "/wp-cron.php?x=1", "", 1),
+    ] {
+        asked.store(0, Ordering::Relaxed);
+        let answer = served.send(request(method.clone(), path, body)).await;
+        let status = if times == 2 { StatusCode::OK } else { StatusCode::BAD_GATEWAY };
+        assert_eq!((answer.status, answer.whole), (status, true), "{method} {path}");
+        assert_eq!(asked.load(Ordering::Relaxed), times, "{method} {path}");
+        if times == 2 && method == Method::GET {
+            assert_eq!(answer.text(), "<html>of the second", "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -396,7 +443,7 @@ async fn who_was_heard_is_not_asked_for_twice() {
         async move { it.read().await }
     });
     let listener = tokio::net::UnixListener::bind(&served.fpm_socket).unwrap();
-    let waiting = served.get("/");
+    let waiting = served.send(Request::post("/").body(full("")).unwrap());
     let dying = async {
         let (mut heard, _) = listener.accept().await.unwrap();
         let mut bytes = Vec::new();

@@ -215,8 +215,8 @@ async fn workers_that_die() {
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     assert!(!answer.text().contains("half"));
     let answer = served.get("/?what=killed-late").await;
+    // How much of it arrived before the connection broke is nobody's promise.
     assert_eq!((answer.status, answer.whole), (StatusCode::OK, false));
-    assert!(answer.body.len() >= HELD_BACK_BYTES);
     // A fatal error is no death: PHP ends the request, with its own status.
     let answer = served.get("/?what=fatal").await;
     assert!(answer.whole);
