@@ -105,6 +105,17 @@ pub enum DatabaseGrowth {
     Nothing,
 }
 
+/// A site whose queries keep the server busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BusySite {
+    /// Whose they are.
+    pub uid: TenantUid,
+    /// How many it may run at once.
+    pub queries: u32,
+    /// It takes all cores from the others: it has as many connections, until it is calm.
+    pub is_held: bool,
+}
+
 /// What a site's database takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatabaseRoom {
@@ -309,8 +320,9 @@ pub trait Database: Send + Sync {
     async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError>;
 
     /// Says whose queries keep the server busy, and ends those that such a site has running beyond
-    /// a few. To be called all the time; next to nothing while the server has little to do.
-    async fn calm_queries(&self) -> Result<Vec<TenantUid>, DriverError>;
+    /// what it may; one that takes all cores from the others may have few connections for a while.
+    /// To be called all the time; next to nothing while the server has little to do.
+    async fn calm_queries(&self) -> Result<Vec<BusySite>, DriverError>;
 
     /// How large a site's database is, as the server estimates it.
     async fn size(&self, uid: TenantUid) -> Result<DatabaseSize, DriverError>;

@@ -35,6 +35,7 @@ pub use content::ContentPiece;
 pub use content::ContentSource;
 pub use content::DatabaseFacts;
 pub use content::Progress;
+pub use database::BusySite;
 pub use database::Database;
 pub use database::DatabaseGrowth;
 pub use database::DatabaseRoom;

@@ -5,18 +5,19 @@ use aipress_api::internal::SiteState;
 use aipress_drivers::Slot;
 use aipress_types::DesiredState;
 
-use crate::journal::Entry;
 use crate::journal::Master;
 use crate::plane::Plane;
 use crate::reconcilers::tenant::php_settings;
+use crate::tenants::Tenant;
 
 /// Every site that sits in a slot.
 pub(crate) fn table(plane: &Plane) -> Vec<SiteEntry> {
-    plane.tenants.list().iter().filter_map(|tenant| entry(plane, &tenant.entry)).collect()
+    plane.tenants.list().iter().filter_map(|tenant| entry(plane, tenant)).collect()
 }
 
 /// A site that sits in a slot.
-pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
+pub(crate) fn entry(plane: &Plane, tenant: &Tenant) -> Option<SiteEntry> {
+    let entry = &tenant.entry;
     let intent = &entry.intent;
     let slot = entry.slot.and_then(Slot::new)?;
     let state = match intent.desired {
@@ -46,7 +47,7 @@ pub(crate) fn entry(plane: &Plane, entry: &Entry) -> Option<SiteEntry> {
             Master::Own => paths.fpm_own_socket(slot),
             Master::Shared | Master::Beside => paths.fpm_socket(slot),
         },
-        max_workers: runtime.workers_max(tier),
+        max_workers: runtime.workers_max(tier).min(tenant.workers_held.unwrap_or(u32::MAX)),
         min_workers: runtime.workers_min(tier),
         php_values: php_values.into_iter().map(|(_, told)| told).collect(),
         php_admin_values: php_admin_values.into_iter().map(|(_, told)| told).collect(),

@@ -175,7 +175,7 @@ impl From<Unknown> for StepError {
 /// # Errors
 /// When the machine gives no answer that tells of the site. Trying again may help.
 pub(crate) async fn check(plane: &Plane, uid: TenantUid) -> Result<Health, Unknown> {
-    let entry = plane.tenants.fetch(uid).and_then(|tenant| sites::entry(plane, &tenant.entry));
+    let entry = plane.tenants.fetch(uid).and_then(|tenant| sites::entry(plane, &tenant));
     let site = entry.ok_or_else(|| Unknown("it has no slot".to_owned()))?;
     let mut pages = Vec::new();
     for (path, who) in PAGES {

@@ -25,6 +25,8 @@ pub(crate) struct Tenant {
     pub(crate) observed: TenantObserved,
     /// Whether the latest observation still has to reach meta.
     pub(crate) unreported: bool,
+    /// Workers that it may have, while it takes the database server from the others.
+    pub(crate) workers_held: Option<u32>,
 }
 
 impl Tenant {
@@ -79,7 +81,12 @@ impl Tenants {
             .into_iter()
             .map(|entry| {
                 let observed = unseen(&entry);
-                let tenant = Tenant { entry: Arc::new(entry), observed, unreported: false };
+                let tenant = Tenant {
+                    entry: Arc::new(entry),
+                    observed,
+                    unreported: false,
+                    workers_held: None,
+                };
                 (tenant.entry.intent.uid, tenant)
             })
             .collect();
@@ -97,7 +104,9 @@ impl Tenants {
         };
         self.journal.write(&entry)?;
         let (uid, observed) = (entry.intent.uid, unseen(&entry));
-        table.insert(uid, Tenant { entry: Arc::new(entry), observed, unreported: false });
+        let workers_held = table.get(&uid).and_then(|tenant| tenant.workers_held);
+        let entry = Arc::new(entry);
+        table.insert(uid, Tenant { entry, observed, unreported: false, workers_held });
         Ok(Accepted::New)
     }
 
@@ -153,6 +162,18 @@ impl Tenants {
             drop(table);
             self.observed.notify_one();
         }
+    }
+
+    /// Records how many workers each of these may have at most, and all others as many as they
+    /// have. Whether that is news.
+    pub(crate) fn hold_workers(&self, held: &BTreeMap<TenantUid, u32>) -> bool {
+        let mut is_news = false;
+        for (uid, tenant) in self.lock().iter_mut() {
+            let most = held.get(uid).copied();
+            is_news |= tenant.workers_held != most;
+            tenant.workers_held = most;
+        }
+        is_news
     }
 
     /// Records what was seen, unless the intent it was seen of is no longer the held one.

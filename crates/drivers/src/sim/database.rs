@@ -12,6 +12,7 @@ use super::SimWorld;
 use crate::Ensured;
 use crate::content::Content;
 use crate::content::DatabaseFacts;
+use crate::database::BusySite;
 use crate::database::Database;
 use crate::database::DatabaseGrowth;
 use crate::database::DatabaseRoom;
@@ -391,7 +392,7 @@ impl Database for SimWorld {
             .await
     }
 
-    async fn calm_queries(&self) -> Result<Vec<TenantUid>, DriverError> {
+    async fn calm_queries(&self) -> Result<Vec<BusySite>, DriverError> {
         self.call("database.calm_queries", |world| Ok(world.busy_queries.clone())).await
     }
 

@@ -29,6 +29,7 @@ pub use packages::SimPackage;
 
 use self::fault::Plan;
 use crate::Drivers;
+use crate::database::BusySite;
 use crate::database::DatabaseRoom;
 use crate::error::DriverError;
 use crate::exec::ExecCall;
@@ -64,7 +65,7 @@ struct World {
     /// What databases take.
     rooms: BTreeMap<TenantUid, DatabaseRoom>,
     /// Sites whose queries keep the server busy, and those whose queries take too long.
-    busy_queries: Vec<TenantUid>,
+    busy_queries: Vec<BusySite>,
     long_queries: Vec<TenantUid>,
     /// How often slots met their limits.
     met: BTreeMap<Slot, ShareMet>,
@@ -145,8 +146,8 @@ impl SimWorld {
     }
 
     /// Sites whose queries keep the server busy from now on.
-    pub fn set_busy_queries(&self, uids: &[TenantUid]) {
-        self.lock().busy_queries = uids.to_vec();
+    pub fn set_busy_queries(&self, sites: &[BusySite]) {
+        self.lock().busy_queries = sites.to_vec();
     }
 
     /// A query of this site takes too long, once.

@@ -92,7 +92,7 @@ async fn listen(plane: &Plane, sites: Vec<TenantUid>) {
 async fn wake_one(plane: &Plane, waker: &dyn Waker, wake: Wake, stop: &CancellationToken) {
     let (uid, began, since) = (wake.uid, plane.clock.now(), Instant::now());
     let entry = plane.tenants.fetch(uid).filter(|tenant| tenant.entry.is_served());
-    let entry = entry.and_then(|tenant| sites::entry(plane, &tenant.entry));
+    let entry = entry.and_then(|tenant| sites::entry(plane, &tenant));
     let ended = match entry {
         // A run that is under way goes on without whoever asked for it.
         Some(site) => tokio::select! {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aipress_api::Severity;
+use aipress_drivers::BusySite;
 use aipress_drivers::DatabaseGrowth;
 use aipress_drivers::DriverError;
 use aipress_drivers::ShareMet;
@@ -274,14 +275,22 @@ impl Limits {
         Ok(())
     }
 
-    /// Of queries that keep the database server busy a few may run at once.
+    /// Of queries that keep the database server busy a few may run at once. Workers without a
+    /// connection would only make pages that fail: they are as few, so that pages wait instead.
     async fn queries(&mut self, plane: &Plane) -> Result<(), DriverError> {
-        for uid in plane.drivers.database.calm_queries().await? {
+        let mut held = BTreeMap::new();
+        for BusySite { uid, queries, is_held } in plane.drivers.database.calm_queries().await? {
+            if is_held {
+                held.insert(uid, queries);
+            }
             if let Some(site) = self.sites.get_mut(&uid) {
                 let words = "The site's queries keep the database server busy: a few run at once, \
                              the others are ended.";
                 site.happened(Limit::Queries, words.to_owned());
             }
+        }
+        if plane.tenants.hold_workers(&held) {
+            plane.sites_changed();
         }
         Ok(())
     }

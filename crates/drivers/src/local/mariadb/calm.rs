@@ -10,38 +10,61 @@
 //! it holds a latch of the server makes everybody wait: with forty at nice 19 on one core of two,
 //! a neighbour's page took seconds instead of a tenth of one.
 //!
+//! That keeps memory and locks within bounds, but not the CPU: eight threads are eight threads. When
+//! the machine has no core left and a site wants more than half of all, it is held to so many
+//! connections as that half has cores, and its PHP to so many workers (by the shard), so that its
+//! pages wait for each other instead of failing. It is let go when it has been calm for a while.
+//!
 //! `/proc` and the list of connections are read only while the server as a whole is busy.
+
+mod proc;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 use std::time::Instant;
 
 use aipress_types::TenantUid;
+use aipress_types::capacity::DB_CONNECTIONS_PER_TENANT;
 use sqlx::MySqlConnection;
 
+use self::proc::Server;
+use self::proc::TICKS;
+use super::account::account_name;
 use super::execute;
 use super::sql_error;
+use crate::database::BusySite;
 use crate::error::DriverError;
 use crate::layout::tenant_of_handle;
 
-/// Clock ticks of `/proc` in a second (`USER_HZ`: 100 on x86_64 and aarch64).
-const TICKS: f64 = 100.0;
 /// The server is looked into when it took this part of a core since the last look.
 const SERVER_BUSY: f64 = 0.1;
 /// A user is busy who wanted this part of a core.
 const USER_BUSY: f64 = 0.5;
 /// Queries that a busy user may have running at once: as many as the workers of a middling tier.
-const RUNNING_MAX: usize = 8;
+const RUNNING_MAX: u32 = 8;
+/// The machine has no core left when this part of one was idle, or less.
+const IDLE: f64 = 0.2;
+/// A user who wants so much more than half of all cores is held.
+const HELD_ABOVE: f64 = 1.2;
+/// Who is held is let go when it wanted less than half of what it then has for so long.
+const HELD_FOR: Duration = Duration::from_secs(300);
+
+const HOLD: &str = "hold who keeps the server busy";
 
 /// What the last look saw.
 #[derive(Debug)]
 pub(super) struct Calm {
     pid_file: PathBuf,
+    /// Half of the machine's cores, one at least.
+    half: u32,
     seen: Mutex<Seen>,
+    held: Mutex<Held>,
+    /// The platform itself loads their databases, as their users.
+    spared: Mutex<BTreeSet<TenantUid>>,
 }
 
 #[derive(Debug, Default)]
@@ -51,23 +74,68 @@ struct Seen {
     threads: BTreeMap<i32, u64>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Server {
-    pid: i32,
-    ticks: u64,
-    at: Instant,
+#[derive(Debug, Default)]
+struct Held {
+    /// Whether those were let go whom a process before this one held.
+    is_begun: bool,
+    /// Until when, if they stay calm.
+    sites: BTreeMap<TenantUid, Instant>,
+}
+
+/// What users wanted since the last look.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Parts of a core.
+    parts: BTreeMap<TenantUid, f64>,
+    /// No core was left.
+    is_short: bool,
+}
+
+/// Queries of a site that nobody counts while this lives.
+pub(super) struct Spared<'a> {
+    calm: &'a Calm,
+    uid: TenantUid,
+}
+
+impl Drop for Spared<'_> {
+    fn drop(&mut self) {
+        self.calm.spared.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.uid);
+    }
 }
 
 impl Calm {
     /// Of the server that writes this file.
     pub(super) fn new(pid_file: PathBuf) -> Self {
-        Self { pid_file, seen: Mutex::default() }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let half = u32::try_from(cores / 2).unwrap_or(1).max(1);
+        Self {
+            pid_file,
+            half,
+            seen: Mutex::default(),
+            held: Mutex::default(),
+            spared: Mutex::default(),
+        }
     }
 
-    /// Whether the list of connections is wanted: the server is busy.
+    /// Leaves a site's queries alone: the platform's own work in its name.
+    pub(super) fn spare(&self, uid: TenantUid) -> Spared<'_> {
+        self.spared.lock().unwrap_or_else(PoisonError::into_inner).insert(uid);
+        Spared { calm: self, uid }
+    }
+
+    /// Whether [`Self::hold`] has something to do: the server is busy, or somebody is to be let go.
     pub(super) fn is_wanted(&self) -> bool {
+        let is_ending = {
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            !held.is_begun || held.sites.values().any(|until| *until <= now)
+        };
+        self.is_busy() || is_ending
+    }
+
+    fn is_busy(&self) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = server(&self.pid_file);
+        let now = proc::server(&self.pid_file);
         let known = seen.server.zip(now).filter(|(before, now)| before.pid == now.pid);
         let is_busy = known.is_some_and(|(before, now)| {
             let seconds = now.ticks.saturating_sub(before.ticks) as f64 / TICKS;
@@ -79,17 +147,19 @@ impl Calm {
         is_busy
     }
 
-    /// Who keeps the server busy, by what each thread wanted since the last look.
-    fn look(&self, connections: &[Connection]) -> BTreeSet<TenantUid> {
+    /// What each user wanted, by what each thread did since the last look.
+    fn look(&self, connections: &[Connection]) -> Wanted {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(now) = server(&self.pid_file) else { return BTreeSet::new() };
+        let Some(now) = proc::server(&self.pid_file) else { return Wanted::default() };
         let Some(before) = seen.server.replace(now).filter(|before| before.pid == now.pid) else {
-            return BTreeSet::new();
+            return Wanted::default();
         };
+        let idle = now.idle.saturating_sub(before.idle) as f64 / TICKS;
+        let is_short = part(idle, before.at, now.at) <= IDLE;
         // All of them: one serves another connection at each look, of somebody who comes anew for
         // each query.
-        let threads = threads(now.pid);
-        let mut wants: BTreeMap<TenantUid, f64> = BTreeMap::new();
+        let threads = proc::threads(now.pid);
+        let mut parts: BTreeMap<TenantUid, f64> = BTreeMap::new();
         for connection in connections {
             let thread = &connection.thread;
             // At the first look of a busy time nothing is known of what was before.
@@ -97,28 +167,102 @@ impl Calm {
                 continue;
             };
             let seconds = wanted.saturating_sub(*then) as f64 / 1e9;
-            *wants.entry(connection.uid).or_default() += part(seconds, before.at, now.at);
+            *parts.entry(connection.uid).or_default() += part(seconds, before.at, now.at);
         }
         seen.threads = threads;
-        wants.into_iter().filter(|(_, part)| *part >= USER_BUSY).map(|(uid, _)| uid).collect()
+        let spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.retain(|uid, part| *part >= USER_BUSY && !spared.contains(uid));
+        Wanted { parts, is_short }
     }
 
-    /// Says who keeps the server busy, and ends what such a user runs beyond [`RUNNING_MAX`].
+    /// Who is held from now on, and who is let go.
+    fn decide(&self, wanted: &Wanted, now: Instant) -> (Vec<TenantUid>, Vec<TenantUid>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let half = f64::from(self.half);
+        let mut begins = Vec::new();
+        for (uid, part) in &wanted.parts {
+            let is_too_much = wanted.is_short && *part > half * HELD_ABOVE;
+            if is_too_much || (held.sites.contains_key(uid) && *part > half / 2.0) {
+                held.sites.insert(*uid, now + HELD_FOR);
+            }
+            if is_too_much {
+                // Also who is held already: somebody gave it its connections back.
+                begins.push(*uid);
+            }
+        }
+        let ends = held.sites.extract_if(.., |_, until| *until <= now).map(|(uid, _)| uid);
+        (begins, ends.collect())
+    }
+
+    /// Says who keeps the server busy, and ends what such a user runs beyond what it may.
     pub(super) async fn hold(
         &self,
         session: &mut MySqlConnection,
-    ) -> Result<Vec<TenantUid>, DriverError> {
+    ) -> Result<Vec<BusySite>, DriverError> {
+        self.begin(session).await?;
         let connections = connections(session).await?;
-        let busy = self.look(&connections);
-        for uid in &busy {
-            for id in beyond(&connections, *uid) {
+        let wanted = self.look(&connections);
+        let (begins, ends) = self.decide(&wanted, Instant::now());
+        for (uids, most) in [(begins, self.half), (ends, DB_CONNECTIONS_PER_TENANT)] {
+            for uid in uids {
+                limit(session, uid, most).await?;
+            }
+        }
+        let held: BTreeSet<TenantUid> = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sites
+            .keys()
+            .copied()
+            .collect();
+        let busy: BTreeSet<TenantUid> = wanted.parts.keys().chain(&held).copied().collect();
+        let busy = busy.into_iter().map(|uid| {
+            let is_held = held.contains(&uid);
+            let queries = if is_held { self.half } else { RUNNING_MAX };
+            BusySite { uid, queries, is_held }
+        });
+        let busy: Vec<BusySite> = busy.collect();
+        for site in &busy {
+            for id in beyond(&connections, site) {
                 // It may have ended by itself.
                 let _ =
                     execute(session, "end a connection", &format!("KILL CONNECTION {id};")).await;
             }
         }
-        Ok(busy.into_iter().collect())
+        Ok(busy)
     }
+
+    /// Lets go whom a process before this one held.
+    async fn begin(&self, session: &mut MySqlConnection) -> Result<(), DriverError> {
+        if self.held.lock().unwrap_or_else(PoisonError::into_inner).is_begun {
+            return Ok(());
+        }
+        let users: Vec<String> = sqlx::query_scalar(
+            "SELECT CONVERT(User USING utf8mb4) FROM mysql.user \
+             WHERE User LIKE 't\\_%' AND max_user_connections < ?",
+        )
+        .bind(DB_CONNECTIONS_PER_TENANT)
+        .fetch_all(&mut *session)
+        .await
+        .map_err(|error| sql_error(HOLD, error))?;
+        for uid in users.iter().filter_map(|user| tenant_of_handle(user)) {
+            limit(session, uid, DB_CONNECTIONS_PER_TENANT).await?;
+        }
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_begun = true;
+        Ok(())
+    }
+}
+
+/// How many connections a user may have; a user who is gone needs none.
+async fn limit(
+    session: &mut MySqlConnection,
+    uid: TenantUid,
+    most: u32,
+) -> Result<(), DriverError> {
+    let (name, what) = (account_name(uid), HOLD);
+    let statement = format!("ALTER USER IF EXISTS {name} WITH MAX_USER_CONNECTIONS {most};");
+    execute(session, what, &statement).await.map(drop)
 }
 
 /// A connection of a site.
@@ -132,11 +276,11 @@ struct Connection {
 }
 
 /// Connections of a user that run a query, but for the oldest of them.
-fn beyond(connections: &[Connection], uid: TenantUid) -> Vec<i64> {
-    let own = connections.iter().filter(|one| one.uid == uid && one.is_running);
+fn beyond(connections: &[Connection], site: &BusySite) -> Vec<i64> {
+    let own = connections.iter().filter(|one| one.uid == site.uid && one.is_running);
     let mut ids: Vec<i64> = own.map(|one| one.id).collect();
     ids.sort_unstable();
-    ids.split_off(ids.len().min(RUNNING_MAX))
+    ids.split_off(ids.len().min(usize::try_from(site.queries).unwrap_or(usize::MAX)))
 }
 
 async fn connections(session: &mut MySqlConnection) -> Result<Vec<Connection>, DriverError> {
@@ -153,41 +297,6 @@ async fn connections(session: &mut MySqlConnection) -> Result<Vec<Connection>, D
         Some(Connection { id, thread, uid, is_running: running != 0 })
     });
     Ok(known.collect())
-}
-
-fn server(pid_file: &Path) -> Option<Server> {
-    let pid = std::fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
-    let ticks = ticks(Path::new(&format!("/proc/{pid}/stat")))?;
-    Some(Server { pid, ticks, at: Instant::now() })
-}
-
-/// Threads of a process, each with what it wanted of the CPU in its life, in ns; none where the
-/// kernel does not count that (`CONFIG_SCHED_INFO`).
-fn threads(pid: i32) -> BTreeMap<i32, u64> {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let found = tasks.filter_map(|task| {
-        let thread = task.file_name().to_str()?.parse().ok()?;
-        Some((thread, wanted(&task.path().join("schedstat"))?))
-    });
-    found.collect()
-}
-
-/// CPU time in ticks: `utime` and `stime` (proc_pid_stat(5)).
-fn ticks(stat: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(stat).ok()?;
-    // The name stands in parentheses and may contain anything; both are fields 14 and 15.
-    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
-}
-
-/// Time on a core and time in wait of one, in ns (`/proc/<pid>/schedstat`, the kernel's
-/// `sched-stats`).
-fn wanted(schedstat: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(schedstat).ok()?;
-    let mut fields = text.split_ascii_whitespace();
-    let mut next = || fields.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
 }
 
 /// Part of a core.
@@ -209,18 +318,45 @@ mod tests {
         let mut all: Vec<Connection> = (1..=10).rev().map(|id| one(id, busy, true)).collect();
         all.push(one(0, busy, false));
         all.extend((20..40).map(|id| one(id, other, true)));
-        assert_eq!(beyond(&all, busy), [9, 10]);
-        assert!(beyond(&all[..8], busy).is_empty());
+        let may = |queries| BusySite { uid: busy, queries, is_held: false };
+        assert_eq!(beyond(&all, &may(8)), [9, 10]);
+        assert!(beyond(&all[..8], &may(8)).is_empty());
+        assert_eq!(beyond(&all[..4], &may(1)), [8, 9, 10]);
     }
 
     #[test]
-    fn time_is_read_behind_any_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let stat = dir.path().join("stat");
-        std::fs::write(&stat, "7 (a) b (c) S 1 7 7 0 -1 4 9 9 9 9 150 25 0 0 20 0 1").unwrap();
-        assert_eq!(ticks(&stat), Some(175));
-        std::fs::write(&stat, "1500000000 500000000 7\n").unwrap();
-        assert_eq!(wanted(&stat), Some(2_000_000_000));
+    fn who_takes_all_cores_is_held_until_it_was_calm_for_a_while() {
+        let calm = Calm { half: 2, ..Calm::new(PathBuf::from("/nowhere")) };
+        let uid = TenantUid(uuid::Uuid::from_u128(1));
+        let wants = |part, is_short| Wanted { parts: BTreeMap::from([(uid, part)]), is_short };
+        let none = (vec![], vec![]);
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(calm.decide(&wants(4.0, false), start), none, "there are idle cores");
+        assert_eq!(calm.decide(&wants(2.3, true), start), none, "it wants its half");
+        assert_eq!(calm.decide(&wants(2.5, true), start), (vec![uid], vec![]));
+        // It goes on with what it may.
+        assert_eq!(calm.decide(&wants(2.0, true), at(100)), none);
+        assert_eq!(calm.decide(&wants(2.0, false), at(200)), none);
+        assert_eq!(calm.decide(&Wanted::default(), at(499)), none);
+        assert_eq!(calm.decide(&wants(0.9, true), at(500)), (vec![], vec![uid]), "it was calm");
+        assert_eq!(calm.decide(&wants(4.0, true), at(501)), (vec![uid], vec![]));
+        // Its account was made right meanwhile: once more.
+        assert_eq!(calm.decide(&wants(4.0, true), at(502)), (vec![uid], vec![]));
+    }
+
+    #[test]
+    fn what_the_platform_does_in_a_sites_name_is_spared() {
+        let calm = Calm::new(PathBuf::from("/nowhere"));
+        let uid = TenantUid(uuid::Uuid::from_u128(1));
+        let spared = calm.spare(uid);
+        assert!(calm.spared.lock().unwrap().contains(&uid));
+        drop(spared);
+        assert!(calm.spared.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_part_is_of_the_time_that_passed() {
         let at = Instant::now();
         assert!((part(1.5, at, at + Duration::from_secs(2)) - 0.75).abs() < 0.001);
     }

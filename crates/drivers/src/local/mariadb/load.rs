@@ -95,6 +95,7 @@ pub(super) async fn ensure(
         return Ok(kept);
     }
     faults::point("shard.load.before");
+    let _spared = driver.calm.spare(database.uid);
     let source = tokio::time::timeout(LOAD_LIMIT, load(driver, database, content))
         .await
         .map_err(|_| too_long(&format!("{} hours", LOAD_LIMIT.as_secs() / 3600)))??;

@@ -49,6 +49,7 @@ pub(crate) use server::find_program;
 use crate::Ensured;
 use crate::content::Content;
 use crate::content::DatabaseFacts;
+use crate::database::BusySite;
 use crate::database::Database;
 use crate::database::DatabaseGrowth;
 use crate::database::DatabaseRoom;
@@ -371,7 +372,7 @@ impl Database for MariaDb {
         .await
     }
 
-    async fn calm_queries(&self) -> Result<Vec<TenantUid>, DriverError> {
+    async fn calm_queries(&self) -> Result<Vec<BusySite>, DriverError> {
         if !self.calm.is_wanted() {
             return Ok(Vec::new());
         }

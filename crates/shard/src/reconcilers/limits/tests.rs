@@ -1,11 +1,13 @@
 //! What is told of which limit, on the simulated machine.
 
+use aipress_drivers::BusySite;
 use aipress_drivers::DatabaseRoom;
 
 use super::*;
 use crate::fixtures;
 use crate::reconcilers::tenant::tests::Machine;
 use crate::reconcilers::tenant::tests::settle;
+use crate::sites;
 
 #[tokio::test(start_paused = true)]
 async fn a_site_is_walked_when_it_could_have_reached_its_limit() {
@@ -143,7 +145,7 @@ async fn what_the_kernel_counted_is_told_in_words() {
 #[tokio::test(start_paused = true)]
 async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
     let mut told = Told::new().await;
-    told.machine.world.set_busy_queries(&[told.uid]);
+    told.machine.world.set_busy_queries(&[BusySite { uid: told.uid, queries: 1, is_held: true }]);
     told.machine.world.run_long_query(told.uid);
     assert_eq!(
         told.look().await,
@@ -153,8 +155,12 @@ async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
              ended.",
         ]
     );
+    let plane = Arc::clone(&told.plane);
+    let workers = || sites::table(&plane)[0].max_workers;
+    assert_eq!(workers(), 1, "pages wait for each other");
     told.machine.world.set_busy_queries(&[]);
     assert_eq!(told.look().await.len(), 2, "whoever looks later finds it");
+    assert!(workers() > 1, "it was let go");
     tokio::time::advance(TOLD).await;
     assert!(told.look().await.is_empty());
 }
