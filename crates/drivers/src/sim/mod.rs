@@ -37,6 +37,7 @@ use crate::exec::ExecOutput;
 use crate::files::SiteConfig;
 use crate::layout::Slot;
 use crate::share::ShareMet;
+use crate::share::SlotShare;
 
 /// How long a real driver waits before it gives up a server that hangs.
 const HANG_LIMIT: Duration = Duration::from_secs(30);
@@ -64,6 +65,8 @@ struct World {
     packages: packages::State,
     /// What databases take.
     rooms: BTreeMap<TenantUid, DatabaseRoom>,
+    /// What each slot may have of the machine.
+    shares: BTreeMap<Slot, SlotShare>,
     /// Sites whose queries keep the server busy, and those whose queries take too long.
     busy_queries: Vec<BusySite>,
     long_queries: Vec<TenantUid>,
@@ -153,6 +156,11 @@ impl SimWorld {
     /// A query of this site takes too long, once.
     pub fn run_long_query(&self, uid: TenantUid) {
         self.lock().long_queries.push(uid);
+    }
+
+    /// The share that a slot was given last.
+    pub fn share(&self, slot: Slot) -> Option<SlotShare> {
+        self.lock().shares.get(&slot).copied()
     }
 
     /// Says how often a slot met its limits.

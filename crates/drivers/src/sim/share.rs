@@ -21,8 +21,12 @@ impl Share for SimWorld {
         ShareControls::default()
     }
 
-    async fn ensure_share(&self, _slot: Slot, _share: &SlotShare) -> Result<(), DriverError> {
-        self.call("share.ensure_share", |_| Ok(())).await
+    async fn ensure_share(&self, slot: Slot, share: &SlotShare) -> Result<(), DriverError> {
+        self.call("share.ensure_share", |world| {
+            world.shares.insert(slot, *share);
+            Ok(())
+        })
+        .await
     }
 
     async fn place(&self) -> Result<(), DriverError> {

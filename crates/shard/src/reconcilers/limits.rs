@@ -52,6 +52,12 @@ const QUERY_MAX: Duration = Duration::from_secs(120);
 const THROTTLED_PERCENT: u64 = 50;
 /// And when it wanted some for a while: periods of 100 ms between two looks.
 const PERIODS_MIN: u64 = 20;
+/// Who wants more CPU than it has weighs so many times less than others of its tier: a page that
+/// needs a core for a moment is before what needs one all the time. A part stays, so that what it
+/// holds meanwhile is let go in time.
+const HUNGRY_PART: u32 = 10;
+/// For so long after it was short last.
+const HUNGRY: Duration = Duration::from_secs(60);
 /// A site that filled the cache may write to it again after this.
 const CACHE_REST: Duration = Duration::from_secs(60);
 /// How much of the cache is taken before anybody is weighed.
@@ -80,6 +86,8 @@ struct Site {
     disk: Option<Walked>,
     is_full: bool,
     met: ShareMet,
+    /// It wants more CPU than it has.
+    hungry_until: Option<Instant>,
     /// Bytes of its database when it was first seen without the right to add.
     database_then: Option<u64>,
     cache_until: Option<Instant>,
@@ -178,16 +186,17 @@ impl Limits {
         }
     }
 
-    /// CPU, memory and processes: set when they are new.
+    /// CPU, memory and processes: set when they are news.
     async fn shares(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
         for seat in seated {
+            let site = self.sites.entry(seat.uid).or_default();
+            let is_hungry = site.hungry_until.is_some_and(|until| until > Instant::now());
             let wanted = SlotShare {
-                cpu_weight: seat.limits.cpu_weight,
+                cpu_weight: seat.limits.cpu_weight / if is_hungry { HUNGRY_PART } else { 1 },
                 cpu_millis: seat.limits.cpu_millis,
                 memory_bytes: seat.limits.memory_bytes,
                 processes: seat.limits.processes,
             };
-            let site = self.sites.entry(seat.uid).or_default();
             if site.share != Some(wanted) {
                 plane.drivers.share.ensure_share(seat.slot, &wanted).await?;
                 // What a former tenant of the slot met is not this one's.
@@ -359,6 +368,7 @@ impl Limits {
             let periods = met.cpu_periods.saturating_sub(before.cpu_periods);
             let waited = met.cpu_throttled.saturating_sub(before.cpu_throttled);
             if periods >= PERIODS_MIN && waited * 100 > periods * THROTTLED_PERCENT {
+                site.hungry_until = Some(Instant::now() + HUNGRY);
                 let cores = f64::from(seat.limits.cpu_millis) / 1000.0;
                 site.happened(
                     Limit::Cpu,

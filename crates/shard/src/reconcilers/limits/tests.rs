@@ -143,6 +143,22 @@ async fn what_the_kernel_counted_is_told_in_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_site_that_wants_all_its_cpu_all_the_time_weighs_less_until_it_is_calm() {
+    let mut told = Told::new().await;
+    let slot = told.plane.tenants.fetch(told.uid).unwrap().entry.slot.unwrap();
+    let world = told.machine.world.clone();
+    let weight = || world.share(Slot::new(slot).unwrap()).unwrap().cpu_weight;
+    assert_eq!(weight(), 100);
+    told.meet(ShareMet { cpu_periods: 50, cpu_throttled: 40, ..ShareMet::default() });
+    told.look().await;
+    told.look().await;
+    assert_eq!(weight(), 10);
+    tokio::time::advance(HUNGRY).await;
+    told.look().await;
+    assert_eq!(weight(), 100);
+}
+
+#[tokio::test(start_paused = true)]
 async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
     let mut told = Told::new().await;
     told.machine.world.set_busy_queries(&[BusySite { uid: told.uid, queries: 1, is_held: true }]);
