@@ -13,7 +13,7 @@ endif
 target := $(or $(CARGO_TARGET_DIR),target)
 aipress := $(target)/release/aipress
 
-.PHONY: help up down status clean-data test test-api test-chaos test-php lint fmt generate bench bench-report
+.PHONY: help up down status clean-data test test-api test-chaos test-php test-quotas lint fmt generate bench bench-report
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-chaos: ## Let a random platform suffer, and look what is left (flags: SECON
 
 test-php: ## Run the tests of what runs inside WordPress
 	@scripts/test php
+
+test-quotas: ## Test project quotas in a machine of software that has them
+	@scripts/quotas
 
 lint: ## Check format, lints, documentation, dependencies, house rules, generated files
 	@scripts/lint

@@ -139,6 +139,17 @@ pub struct DiskUsage {
     pub folders: Vec<(String, u64)>,
 }
 
+/// What the file system itself holds a site to, and what the site takes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DiskHeld {
+    /// Bytes on disk, of the site and of its slot's temporary folder.
+    pub bytes: u64,
+    /// Files, folders, links.
+    pub files: u64,
+    /// How many of them there may be.
+    pub files_max: u64,
+}
+
 /// The shard's folders.
 #[async_trait]
 pub trait Files: Send + Sync {
@@ -207,6 +218,16 @@ pub trait Files: Send + Sync {
 
     /// How much `wp-content` takes; bounded in entries and time.
     async fn usage(&self, uid: TenantUid) -> Result<DiskUsage, DriverError>;
+
+    /// Has the file system hold the site to so many bytes, where it can (project quotas), and says
+    /// what the site takes then: a question to the kernel, but for the first time. `None` where the
+    /// file system can't: count by [`taken`](Self::taken) there.
+    async fn hold(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        bytes_max: u64,
+    ) -> Result<Option<DiskHeld>, DriverError>;
 
     /// Bytes on disk of all that the site can write: its folder, and its slot's temporary one.
     /// Bounded in time; what was not counted is not in it.

@@ -56,6 +56,7 @@ pub use exec::ExecExit;
 pub use exec::ExecOutput;
 pub use exec::Program;
 pub use exec::Sandbox;
+pub use files::DiskHeld;
 pub use files::DiskUsage;
 pub use files::FileObject;
 pub use files::Files;

@@ -7,6 +7,7 @@ pub mod faults;
 pub mod http;
 pub mod lifecycle;
 pub mod listen;
+pub mod project_quota;
 pub mod random;
 pub mod sandbox;
 pub mod seal;

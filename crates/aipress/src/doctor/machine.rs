@@ -8,6 +8,8 @@ use aipress_drivers::local::fpm::NICE;
 use aipress_drivers::local::fpm::PhpInstall;
 use aipress_drivers::local::fpm::is_confined;
 use aipress_drivers::local::mariadb::MariadbOptions;
+use aipress_drivers::local::quota;
+use aipress_drivers::local::quota::NoQuotas;
 use aipress_drivers::local::redis::RedisOptions;
 use aipress_drivers::local::share;
 use aipress_kit::sandbox::Controls;
@@ -41,6 +43,7 @@ pub(super) fn checks(paths: &DataPaths, settings: &Settings) -> Vec<Check> {
         sandbox(),
         connections(paths, settings),
         shares(paths),
+        quotas(paths),
         cores(paths),
         disk(paths),
         files(),
@@ -116,12 +119,37 @@ fn sandbox() -> Check {
     )
 }
 
+/// What holds sites to their disks: tried anew, where the shards are.
+fn quotas(paths: &DataPaths) -> Check {
+    let folder = [paths.shards(), paths.root().to_owned()].into_iter().find(|dir| dir.exists());
+    match folder {
+        Some(folder) => said_of_quotas(quota::look(&folder)),
+        None => Check::good("quotas", "looked for by `aipress up`, in the data folder"),
+    }
+}
+
+fn said_of_quotas(found: Result<&str, NoQuotas>) -> Check {
+    match found {
+        Ok(file_system) => Check::good(
+            "quotas",
+            format!("project quotas ({file_system}): no file of a site goes over its disk"),
+        ),
+        // No warning: sites are held, and most machines have none.
+        Err(no) => Check::good(
+            "quotas",
+            format!(
+                "no project quotas ({}): sites' files are looked at every second, a site over its \
+                 limit writes for some seconds more; to get them, {}",
+                no.why, no.remedy
+            ),
+        ),
+    }
+}
+
 /// What sites are held to. Files, databases and cache are looked after by the shard everywhere.
 fn shares(paths: &DataPaths) -> Check {
     let name = "shares";
-    // A look every second, for no file system that `up` finds has project quotas switched on.
-    let always = "workers, open files, time, files (counted, not by quotas), database, its \
-                  queries, cache";
+    let always = "workers, open files, time, files (see `quotas`), database, its queries, cache";
     if !data::is_root() {
         let found = format!("sites are held to their tiers in {always}; not in CPU and memory");
         return Check::warning(name, found, "run `make up` as root");
@@ -260,5 +288,23 @@ fn port(paths: &DataPaths, settings: &Settings) -> Check {
             format!("{listen}: {error}"),
             "`aipress up` says who has it; give another one with --listen",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_what_holds_sites_to_their_disks() {
+        let held = said_of_quotas(Ok("ext4"));
+        assert_eq!(held.found, "project quotas (ext4): no file of a site goes over its disk");
+        let (why, remedy) = ("tmpfs: it knows no projects".to_owned(), "put it on XFS".to_owned());
+        let counted = said_of_quotas(Err(NoQuotas { why, remedy })).found;
+        assert!(
+            counted.starts_with("no project quotas (tmpfs: it knows no projects)"),
+            "{counted}"
+        );
+        assert!(counted.ends_with("to get them, put it on XFS"), "{counted}");
     }
 }

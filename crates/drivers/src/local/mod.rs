@@ -9,6 +9,7 @@ pub mod files;
 pub mod firewall;
 pub mod fpm;
 pub mod mariadb;
+pub mod quota;
 pub mod redis;
 pub mod share;
 

@@ -13,6 +13,7 @@ use crate::content::Content;
 use crate::content::ContentFacts;
 use crate::content::ContentPiece;
 use crate::error::DriverError;
+use crate::files::DiskHeld;
 use crate::files::DiskUsage;
 use crate::files::FileObject;
 use crate::files::Files;
@@ -230,6 +231,21 @@ impl Files for SimWorld {
 
     async fn usage(&self, _uid: TenantUid) -> Result<DiskUsage, DriverError> {
         self.call("files.usage", |_| Ok(DiskUsage::default())).await
+    }
+
+    async fn hold(
+        &self,
+        uid: TenantUid,
+        _slot: Slot,
+        bytes_max: u64,
+    ) -> Result<Option<DiskHeld>, DriverError> {
+        self.call("files.hold", move |world| {
+            Ok(world.quotas.get_mut(&uid).map(|held| {
+                held.0 = bytes_max;
+                held.1
+            }))
+        })
+        .await
     }
 
     async fn taken(&self, _uid: TenantUid, _slot: Slot) -> Result<u64, DriverError> {

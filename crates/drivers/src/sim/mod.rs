@@ -14,6 +14,7 @@ mod php;
 mod share;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -34,6 +35,7 @@ use crate::database::DatabaseRoom;
 use crate::error::DriverError;
 use crate::exec::ExecCall;
 use crate::exec::ExecOutput;
+use crate::files::DiskHeld;
 use crate::files::SiteConfig;
 use crate::layout::Slot;
 use crate::share::ShareMet;
@@ -70,6 +72,10 @@ struct World {
     /// Sites whose queries keep the server busy, and those whose queries take too long.
     busy_queries: Vec<BusySite>,
     long_queries: Vec<TenantUid>,
+    /// What a file system with quotas knows of its sites: what they may take in bytes, and take.
+    quotas: BTreeMap<TenantUid, (u64, DiskHeld)>,
+    /// Slots that may write nothing.
+    full: BTreeSet<Slot>,
     /// How often slots met their limits.
     met: BTreeMap<Slot, ShareMet>,
     workers: BTreeMap<Slot, u32>,
@@ -146,6 +152,21 @@ impl SimWorld {
     /// Says what a site's database takes.
     pub fn set_room(&self, room: DatabaseRoom) {
         self.lock().rooms.insert(room.uid, room);
+    }
+
+    /// Gives the file system quotas, with which the site takes so much.
+    pub fn set_held(&self, uid: TenantUid, held: DiskHeld) {
+        self.lock().quotas.entry(uid).or_default().1 = held;
+    }
+
+    /// To how many bytes the file system holds a site.
+    pub fn held_to(&self, uid: TenantUid) -> Option<u64> {
+        self.lock().quotas.get(&uid).map(|(bytes_max, _)| *bytes_max)
+    }
+
+    /// Whether a slot carries the mark of a full one.
+    pub fn is_full(&self, slot: Slot) -> bool {
+        self.lock().full.contains(&slot)
     }
 
     /// Sites whose queries keep the server busy from now on.

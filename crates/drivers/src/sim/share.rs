@@ -42,8 +42,11 @@ impl Share for SimWorld {
         Ok(met.unwrap_or_default())
     }
 
-    async fn set_full(&self, _slot: Slot, _is_full: bool) -> Result<(), DriverError> {
-        self.call("share.set_full", |_| Ok(())).await
+    async fn set_full(&self, slot: Slot, is_full: bool) -> Result<(), DriverError> {
+        let changed = self.call("share.set_full", |world| {
+            Ok(if is_full { world.full.insert(slot) } else { world.full.remove(&slot) })
+        });
+        changed.await.map(|_| ())
     }
 
     async fn free_bytes(&self) -> Result<u64, DriverError> {

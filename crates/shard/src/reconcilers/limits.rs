@@ -3,8 +3,9 @@
 //! CPU, memory and processes are the kernel's to hold; here they are set and what was met is read.
 //! Disk, database and cache have no such keeper on every machine: they are looked at, and a site
 //! that is over its limit loses the right to write more, never the right to read and delete.
-//! The disk is walked only when the site could have reached its limit: when as much was taken of
-//! the whole disk since the last walk as the site had left.
+//! The disk is in `limits/disk.rs`.
+
+mod disk;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -23,6 +24,8 @@ use aipress_types::tier::TierLimits;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::disk::Held;
+use self::disk::Walked;
 use crate::plane::Plane;
 
 /// Between two looks for workers that were started: until then one is held by nothing but its own
@@ -32,18 +35,8 @@ const PLACE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(1);
 /// Databases and what was met are looked at every so many looks, as is a cache that grows slowly.
 const SERVERS_EACH: u32 = 5;
-/// A site in which something runs is walked this often, whatever the disk says.
-const WALK: Duration = Duration::from_secs(60);
-/// The same for one that is near its limit, or over it.
-const WALK_NEAR: Duration = Duration::from_secs(5);
-/// Near: this part of the limit.
-const NEAR_PERCENT: u64 = 80;
 /// A site that was full may write again below this part of its limit, not at once on its edge.
 const AGAIN_PERCENT: u64 = 98;
-/// Free disk that the platform keeps for itself: below it no site writes.
-const HEADROOM: u64 = 512 * 1024 * 1024;
-/// But never more than this part of what was free when the shard began, where disks are small.
-const HEADROOM_PART: u64 = 10;
 /// How long what happened in a moment is told: whoever looks finds it.
 const TOLD: Duration = Duration::from_secs(600);
 /// A query of a site that runs longer is ended; a session may raise its own limit of 30 s.
@@ -70,6 +63,8 @@ const CACHE_GREW_PERCENT: u64 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Limit {
     Disk,
+    /// The disk of the server, which is everybody's.
+    Server,
     Database,
     Cache,
     Memory,
@@ -84,6 +79,7 @@ enum Limit {
 struct Site {
     share: Option<SlotShare>,
     disk: Option<Walked>,
+    quota: Option<Held>,
     is_full: bool,
     met: ShareMet,
     /// It wants more CPU than it has.
@@ -94,14 +90,6 @@ struct Site {
     /// What it meets now or met a moment ago, in words, and until when that is told.
     told: BTreeMap<Limit, (String, Option<Instant>)>,
     sentences: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Walked {
-    bytes: u64,
-    at: Instant,
-    /// Free bytes of the disk then.
-    free: u64,
 }
 
 /// Puts workers into their groups until `stop`.
@@ -203,49 +191,6 @@ impl Limits {
                 site.met = plane.drivers.share.share_met(seat.slot).await?;
                 site.share = Some(wanted);
             }
-        }
-        Ok(())
-    }
-
-    async fn disks(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
-        let share = &plane.drivers.share;
-        let (free, busy) = (share.free_bytes().await?, share.busy().await?);
-        let first = *self.free_at_first.get_or_insert(free);
-        let is_scarce = free < HEADROOM.min(first / HEADROOM_PART);
-        for seat in seated {
-            let limit = seat.limits.storage_bytes;
-            let site = self.sites.entry(seat.uid).or_default();
-            if is_due(site, limit, free, busy.contains(&seat.slot)) {
-                let bytes = plane.drivers.files.taken(seat.uid, seat.slot).await?;
-                site.disk = Some(Walked { bytes, at: Instant::now(), free });
-            }
-            let bytes = site.disk.map_or(0, |walked| walked.bytes);
-            let again = limit / 100 * AGAIN_PERCENT;
-            let is_over = bytes >= limit || (site.told.contains_key(&Limit::Disk) && bytes > again);
-            let is_full = is_over || is_scarce;
-            if is_full || site.is_full {
-                share.set_full(seat.slot, is_full).await?;
-            }
-            if site.is_full && !is_full {
-                // A worker that saw the mark a moment ago keeps its limit.
-                let how = aipress_drivers::Recycle::Graceful;
-                plane.drivers.php.recycle_slot(seat.slot, how).await?;
-            }
-            site.is_full = is_full;
-            let words = match (is_over, is_scarce) {
-                (true, _) => Some(format!(
-                    "The site's files take {}, its tier has {}: no file can be written until some \
-                     are deleted.",
-                    size(bytes),
-                    size(limit)
-                )),
-                (_, true) => Some(
-                    "The disk of the server is nearly full: no file can be written for now."
-                        .to_owned(),
-                ),
-                _ => None,
-            };
-            site.hold(Limit::Disk, words);
         }
         Ok(())
     }
@@ -428,18 +373,6 @@ fn seated(plane: &Plane) -> Vec<Seated> {
             Some(Seated { uid: intent.uid, slot: Slot::new(tenant.entry.slot?)?, limits })
         })
         .collect()
-}
-
-/// Whether a site could have reached its limit since it was walked.
-fn is_due(site: &Site, limit: u64, free: u64, is_busy: bool) -> bool {
-    let Some(walked) = site.disk else { return true };
-    let age = walked.at.elapsed();
-    let is_near = walked.bytes >= limit / 100 * NEAR_PERCENT;
-    if is_near && (is_busy || site.is_full) {
-        return age >= WALK_NEAR;
-    }
-    let (left, taken) = (limit.saturating_sub(walked.bytes), walked.free.saturating_sub(free));
-    is_busy && (taken >= left || age >= WALK)
 }
 
 /// What a database may do at this size. Over its limit it takes no new rows; when it grows by a

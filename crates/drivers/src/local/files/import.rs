@@ -28,6 +28,7 @@ use rustix::io::Errno;
 
 use super::Disk;
 use super::at;
+use super::project;
 use super::room;
 use super::room::Free;
 use super::room::Room;
@@ -93,6 +94,7 @@ fn lay_out(
     let name = format!("{IMPORT_PREFIX}{uid}");
     tree::remove(&sites, OsStr::new(&name)).map_err(&fail)?;
     let (dir, _) = beneath::make_dir_at(&sites, &name, disk.ids.root(), 0o700).map_err(&fail)?;
+    project::begin(disk, &dir, uid).map_err(&fail)?;
     site::make_folders(&dir, own).map_err(&fail)?;
     let root = beneath::open_dir_at(&dir, "wp-content").map_err(&fail)?;
     let (room, piece) = (Room::new(free), vec![0; PIECE]);

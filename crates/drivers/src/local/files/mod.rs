@@ -11,11 +11,12 @@ mod left;
 mod log;
 mod login;
 mod package;
+mod project;
 mod room;
 mod site;
 mod slot;
 mod trash;
-mod tree;
+pub(in crate::local) mod tree;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use crate::content::Content;
 use crate::content::ContentFacts;
 use crate::content::ContentPiece;
 use crate::error::DriverError;
+use crate::files::DiskHeld;
 use crate::files::DiskUsage;
 use crate::files::FileObject;
 use crate::files::Files;
@@ -46,6 +48,7 @@ use crate::layout::ShardPaths;
 use crate::layout::Slot;
 use crate::local::ensure_dir;
 use crate::local::ensure_shard_dirs;
+use crate::local::quota;
 use crate::packages::PackageMark;
 use crate::packages::PackagePlace;
 use crate::packages::Packages;
@@ -89,6 +92,8 @@ struct Disk {
     paths: ShardPaths,
     ids: ShardIds,
     seed: Vec<SeedFile>,
+    /// Name of the file system, when it holds sites to their disks itself.
+    quotas: Option<&'static str>,
 }
 
 impl LocalFiles {
@@ -109,7 +114,14 @@ impl LocalFiles {
         // The gateway writes below and looks for what is too old; a site's PHP sees nothing of it.
         let gateway = UnixIds { uid: root.uid, gid: ids.gateway().gid };
         ensure_dir(&paths.site_logs(), gateway, 0o750)?;
-        let disk = Arc::new(Disk { paths: paths.clone(), ids, seed });
+        let quotas = quota::look(paths.dir());
+        match &quotas {
+            Ok(file_system) => {
+                tracing::info!(file_system, "project quotas hold sites to their disks")
+            }
+            Err(no) => tracing::info!(why = no.why, "no project quotas: sites' files are counted"),
+        }
+        let disk = Arc::new(Disk { paths: paths.clone(), ids, seed, quotas: quotas.ok() });
         Ok(Self {
             disk,
             turn: Arc::default(),
@@ -264,6 +276,20 @@ impl Files for LocalFiles {
     async fn usage(&self, uid: TenantUid) -> Result<DiskUsage, DriverError> {
         self.in_turn(&self.looking, "look how much a site takes", move |disk| usage::of(disk, uid))
             .await
+    }
+
+    async fn hold(
+        &self,
+        uid: TenantUid,
+        slot: Slot,
+        bytes_max: u64,
+    ) -> Result<Option<DiskHeld>, DriverError> {
+        if self.disk.quotas.is_none() {
+            return Ok(None);
+        }
+        let what = "hold a site to its disk";
+        let work = move |disk: &Disk| project::hold(disk, uid, slot, bytes_max);
+        self.in_turn(&self.counting, what, work).await
     }
 
     async fn taken(&self, uid: TenantUid, slot: Slot) -> Result<u64, DriverError> {

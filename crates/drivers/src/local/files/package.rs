@@ -22,6 +22,7 @@ use rustix::io::Errno;
 
 use super::Disk;
 use super::at;
+use super::project;
 use super::tree;
 use crate::Ensured;
 use crate::error::DriverError;
@@ -70,6 +71,7 @@ pub(super) fn stage(
     let own = disk.ids.slot(place.slot);
     // Root's until it is whole, so that nothing can move in it while it is filled.
     let (dir, _) = beneath::make_dir_at(&sites, &name, disk.ids.root(), 0o700).map_err(&fail)?;
+    project::join(disk, &dir, place.uid).map_err(&fail)?;
     for entry in zip.entries() {
         write(&dir, &zip, entry, own).map_err(refused)?;
     }
@@ -159,6 +161,11 @@ pub(super) fn swap(disk: &Disk, place: &PackagePlace) -> Result<(), DriverError>
             format!("exchange {} `{name}` of site {}", place.kind, place.uid),
             "what is beside belongs to another slot",
         ));
+    }
+    if waiting.is_some() {
+        // Unpacked before the site had a project, perhaps.
+        let dir = beneath::open_dir_at(&sites, &kept).map_err(&fail)?;
+        project::agree(disk, &dir, &folder).map_err(&fail)?;
     }
     let renamed = match (waiting, standing) {
         (Some(_), Some(_)) => {

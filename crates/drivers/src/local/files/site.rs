@@ -13,6 +13,7 @@ use super::Disk;
 use super::SeedFile;
 use super::at;
 use super::log;
+use super::project;
 use super::slot;
 use super::tree;
 use crate::Ensured;
@@ -99,6 +100,7 @@ fn make(disk: &Disk, uid: TenantUid, slot: Slot) -> Result<bool, DriverError> {
     tree::remove(&sites, OsStr::new(&name)).map_err(&fail)?;
     // Root's until it is complete, so that nothing can move in it while it is filled.
     let (dir, _) = beneath::make_dir_at(&sites, &name, disk.ids.root(), 0o700).map_err(&fail)?;
+    project::begin(disk, &dir, uid).map_err(&fail)?;
     make_folders(&dir, own).map_err(&fail)?;
     for seed in &disk.seed {
         write_seed(&dir, seed, own).map_err(&fail)?;

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::Disk;
 use super::at;
 use super::left;
+use super::project;
 use super::tree;
 use crate::Ensured;
 use crate::error::DriverError;
@@ -146,6 +147,7 @@ fn empty_tmp(disk: &Disk, slot: Slot, dir: &std::os::fd::OwnedFd) -> std::io::Re
     let names = beneath::names(&tmp)?;
     if names == ["sessions"] && beneath::names(&beneath::open_dir_at(&tmp, "sessions")?)?.is_empty()
     {
+        project::leave(disk, &tmp)?;
         return Ok(false);
     }
     let trash = beneath::open_dir(&disk.paths.trash())?;

@@ -7,6 +7,7 @@ use aipress_types::TenantUid;
 use super::Disk;
 use super::at;
 use super::log;
+use super::project;
 use super::tree;
 use crate::Ensured;
 use crate::error::DriverError;
@@ -113,7 +114,12 @@ pub(super) fn remove_condemned(disk: &Disk, uid: TenantUid) -> Result<(), Driver
     let trash_path = disk.paths.trash();
     let fail = at("erase site", &trash_path);
     let trash = beneath::open_dir(&trash_path).map_err(&fail)?;
-    tree::remove(&trash, OsStr::new(&format!("{ERASING_PREFIX}{uid}"))).map_err(&fail)?;
+    let name = format!("{ERASING_PREFIX}{uid}");
+    if beneath::stat_at(&trash, &name).map_err(&fail)?.is_some() {
+        let site = beneath::open_dir_at(&trash, &name).map_err(&fail)?;
+        project::release(disk, &site).map_err(&fail)?;
+    }
+    tree::remove(&trash, OsStr::new(&name)).map_err(&fail)?;
     for name in beneath::names(&trash).map_err(&fail)? {
         if tree::is_deep(&name) {
             tree::remove(&trash, &name).map_err(&fail)?;

@@ -2,7 +2,11 @@
 
 use aipress_drivers::BusySite;
 use aipress_drivers::DatabaseRoom;
+use aipress_drivers::DiskHeld;
 
+use super::disk::WALK;
+use super::disk::WALK_NEAR;
+use super::disk::is_due;
 use super::*;
 use crate::fixtures;
 use crate::reconcilers::tenant::tests::Machine;
@@ -179,4 +183,35 @@ async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
     assert!(workers() > 1, "it was let go");
     tokio::time::advance(TOLD).await;
     assert!(told.look().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_site_that_met_its_quota_is_told_and_no_mark_stops_it() {
+    let mut told = Told::new().await;
+    let limit = 5_000_000_000;
+    let has = |told: &Told, bytes, files| {
+        let held = DiskHeld { bytes, files, files_max: 1000 };
+        told.machine.world.set_held(told.uid, held);
+    };
+    // What the file system holds it to is what its tier has.
+    has(&told, 1_000_000, 10);
+    tokio::time::advance(WALK).await;
+    assert!(told.look().await.is_empty());
+    assert_eq!(told.machine.world.held_to(told.uid), Some(limit));
+    has(&told, limit, 10);
+    tokio::time::advance(WALK).await;
+    let full = ["The site's files take 5.0 GB, its tier has 5.0 GB: no file can be written until \
+                 some are deleted."];
+    assert_eq!(told.look().await, full);
+    let slot = told.plane.tenants.fetch(told.uid).unwrap().entry.slot.unwrap();
+    assert!(!told.machine.world.is_full(Slot::new(slot).unwrap()), "the kernel refuses by itself");
+    // From then on it is looked at each time, until there is room.
+    has(&told, limit / 100 * 99, 10);
+    assert_eq!(told.look().await, full);
+    has(&told, limit / 100 * 90, 10);
+    assert!(told.look().await.is_empty());
+    has(&told, 1_000_000, 1000);
+    tokio::time::advance(WALK).await;
+    let many = told.look().await;
+    assert!(many.len() == 1 && many[0].starts_with("The site has 1000 files"), "{many:?}");
 }
