@@ -24,6 +24,7 @@ use std::time::Instant;
 use aipress_drivers::DataPaths;
 use aipress_drivers::DiskHeld;
 use aipress_drivers::Files;
+use aipress_drivers::LoginToken;
 use aipress_drivers::PackagePlace;
 use aipress_drivers::Packages;
 use aipress_drivers::ShardIds;
@@ -195,6 +196,14 @@ async fn over_its_limit(full: &Site<'_>, other: &Site<'_>, most: u64) {
     let (site, tmp) = (du(&full.path("")), du(&full.shard.paths.slot_tmp(full.slot)));
     assert_eq!(held.files, site.1 + tmp.1);
     assert!(held.bytes.abs_diff(site.0 + tmp.0) <= 64 * 1024, "{held:?} {site:?} {tmp:?}");
+    // Its owner can sign in, to delete something; and the limit is what it was.
+    let token =
+        LoginToken { sha256_hex: "ab".repeat(32), login: None, expires_unix_s: 2_000_000_000 };
+    let (files, now) = (&full.shard.files, 1_900_000_000);
+    files.write_login_token(full.uid, full.slot, &token, now).await.unwrap();
+    let id = project(&full.path(""));
+    let root = fs::File::open(full.path("")).unwrap();
+    assert_eq!(aipress_kit::project_quota::usage(&root, id).unwrap().most.bytes, most);
     // Neither does a temporary file fit, nor what is moved from there.
     let upload = full.shard.paths.slot_tmp(full.slot).join("upload");
     assert_eq!(full.write(&upload, MB).1, Some(ErrorKind::QuotaExceeded));

@@ -7,11 +7,13 @@
 //! takes ioctl(2), which PHP does not have.
 
 use std::io;
+use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 
 use aipress_kit::project_quota;
 use aipress_kit::project_quota::Most;
 use aipress_kit::project_quota::Project;
+use aipress_kit::project_quota::Usage;
 use aipress_types::TenantUid;
 use rustix::fs::FileType;
 use rustix::fs::Mode;
@@ -29,6 +31,9 @@ use crate::local::quota;
 
 /// Files and folders of a site, links included: as many as an archive of one may have.
 const FILES_MAX: u64 = aipress_archive::write::MEMBERS_MAX as u64;
+
+/// What a full site gets for a moment, beyond all that it takes.
+const LENT: Most = Most { bytes: 1024 * 1024, files: 16 };
 
 /// Puts the empty folder that a new site is made in into a project of its own.
 pub(super) fn begin(disk: &Disk, dir: &OwnedFd, uid: TenantUid) -> io::Result<()> {
@@ -109,6 +114,31 @@ pub(super) fn leave(disk: &Disk, tmp: &OwnedFd) -> io::Result<()> {
         return Ok(());
     }
     put(tmp, Project::NONE)
+}
+
+/// Does what failed because the site is full once more with a little room beyond its limit, which
+/// holds again afterwards; the next look at the site puts it back, should this be killed.
+pub(super) fn lend(
+    disk: &Disk,
+    site: &OwnedFd,
+    failed: io::Error,
+    work: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let is_full = [ErrorKind::QuotaExceeded, ErrorKind::StorageFull].contains(&failed.kind());
+    if !is_full || disk.quotas.is_none() {
+        return Err(failed);
+    }
+    let id = project_quota::project(site)?.id;
+    let Usage { bytes, files, most } = project_quota::usage(site, id)?;
+    if !quota::is_sites(id) || most == Most::default() {
+        return Err(failed);
+    }
+    let bytes = bytes.max(most.bytes) / 1024 * 1024 + LENT.bytes;
+    let more = Most { bytes, files: files.max(most.files) + LENT.files };
+    project_quota::set_most(site, id, more)?;
+    let done = work();
+    project_quota::set_most(site, id, most)?;
+    done
 }
 
 /// Gives up the limits of a site that is being removed. Its number is free again with its last file.
