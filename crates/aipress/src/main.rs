@@ -54,6 +54,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == aipress_supervise::EXEC_VERB) {
         return aipress_supervise::exec_unit();
     }
+    // A unit's last step before it is PHP, and a command's of a site.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == aipress_kit::sandbox::EXEC_VERB) {
+        return aipress_kit::sandbox::exec_confined(std::env::args_os().skip(2));
+    }
     if completion::answer() {
         return ExitCode::SUCCESS;
     }

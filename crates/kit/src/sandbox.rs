@@ -2,6 +2,8 @@
 //! and calls of the kernel that it has no use for (seccomp). Whoever takes the role over by what he
 //! sends gets what the role still has, and no way to get more.
 //!
+//! What stays root, and what runs sites' code, gives up less: rights and calls ([`rights`](self::rights)).
+//!
 //! Entered once, by the role itself, while it has one thread; there is no way back, and none for what
 //! it starts, which is nothing: a role in here starts no program and no process. Files are a list of
 //! what is allowed, calls a list of what is refused (`EPERM`): a call that a library begins to make
@@ -12,12 +14,20 @@
 
 mod calls;
 mod paths;
+mod rights;
 #[cfg(test)]
 mod tests;
+
+pub use rights::EXEC_VERB;
+pub use rights::Left;
+pub use rights::exec_confined;
+pub use rights::keep_control_plane;
 
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+
+use self::calls::Whose;
 
 /// What the machine's own libraries read: the C library and its ways to find names, certificates,
 /// how many processors there are, whether memory may be promised, what this program's functions are
@@ -118,7 +128,7 @@ impl Sandbox {
         // Last: what came before makes calls that are refused from here on.
         let calls = calls::is_available();
         if calls {
-            calls::restrict(self.network)?;
+            calls::restrict(Whose::Role(self.network))?;
         }
         Ok(Controls { files, calls })
     }

@@ -89,14 +89,15 @@ fn confinement() -> Check {
     )
 }
 
-/// What those of the platform's roles are held to that read what strangers send.
+/// What the platform's roles are held to, those that read what strangers send most.
 fn sandbox() -> Check {
     let name = "sandbox";
     let controls = Controls::of_this_machine();
     let lacks = match controls {
         Controls { files: true, calls: true } => {
             let found = "edge, gateways and meta reach their own files only (Landlock), and start \
-                         nothing (seccomp)";
+                         nothing (seccomp); calls that they have no use for are refused to sites' \
+                         PHP, and to the control planes of shards";
             return Check::good(name, found);
         }
         Controls { files: false, calls: true } => {

@@ -1,15 +1,18 @@
 //! What a role gives up before it does anything: by its own hand, as the user that it is by then.
 //!
 //! Edge, gateway and meta read what strangers send, and have a [`Sandbox`]. A shard's control plane
-//! has none: it makes files for all its sites, starts their commands and mounts for them.
+//! makes files for all its sites, starts their commands and mounts for them: it stays root, with the
+//! rights and calls that this takes.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use aipress_drivers::DataPaths;
 use aipress_kit::sandbox::Controls;
+use aipress_kit::sandbox::Left;
 use aipress_kit::sandbox::Network;
 use aipress_kit::sandbox::Sandbox;
+use aipress_kit::sandbox::keep_control_plane;
 use anyhow::Context;
 use rustix::process::DumpableBehavior;
 use rustix::process::set_dumpable_behavior;
@@ -54,7 +57,10 @@ pub(crate) fn confine(data: Option<&Path>, role: &Role) -> Result<Asked, Failure
                 .write(of.site_logs())
                 .write(of.dir().join("gateway"))
         }
-        Role::Shard { .. } => return Ok(asked),
+        Role::Shard { .. } => {
+            control_plane()?;
+            return Ok(asked);
+        }
     };
     let controls = with_faults(sandbox.read(paths.config())).enter().context("confine the role")?;
     if controls != (Controls { files: true, calls: true }) {
@@ -74,6 +80,18 @@ fn hide(paths: &DataPaths) -> anyhow::Result<()> {
     let folder = std::fs::metadata(root).with_context(|| format!("look at {}", root.display()))?;
     if folder.uid() == 0 {
         set_dumpable_behavior(DumpableBehavior::NotDumpable).context("keep memory off the disk")?;
+    }
+    Ok(())
+}
+
+fn control_plane() -> anyhow::Result<()> {
+    let left = keep_control_plane().context("confine the role")?;
+    if left != (Left { rights: true, calls: true }) {
+        tracing::warn!(
+            rights = left.rights,
+            seccomp = left.calls,
+            "this machine confines the control plane in part only"
+        );
     }
     Ok(())
 }

@@ -64,8 +64,12 @@ pub(super) async fn run(start: Start, id: ShardId) -> anyhow::Result<()> {
         callers: vec![settings.uids().meta().uid, ids.gateway().uid],
         paths: of.clone(),
     };
-    let programs =
-        local::Programs { php: php.cli.clone(), php_dir: config.php_dir.clone(), wp_cli: archive };
+    let programs = local::Programs {
+        php: php.cli.clone(),
+        php_dir: config.php_dir.clone(),
+        wp_cli: archive,
+        confined_by: Some(paths.program()),
+    };
     let units = SupervisorUnits { run_dir: paths.run() };
     let parts = ShardParts {
         drivers: local::open(&of, ids, Vec::new(), Arc::new(units), programs)?,

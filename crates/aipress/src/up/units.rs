@@ -190,6 +190,7 @@ impl Maker<'_> {
         let mut php = PhpFpmOptions::new(self.ground.php.clone());
         let php_dir = php_files::dir(&self.paths.php());
         php.open_basedir = OpenBasedir::Prepended(php_dir.join("prepend.php"));
+        php.confined_by = Some(self.ground.program.clone());
         Arc::new(php)
     }
 

@@ -89,7 +89,7 @@ impl Sandbox {
             security: Default::default(),
         };
         drivers.files.write_site_json(slot(1), &config).await.unwrap();
-        let programs = Programs { php, php_dir, wp_cli: None };
+        let programs = Programs { php, php_dir, wp_cli: None, confined_by: None };
         let exec = Arc::new(LocalExec::open(&machine.paths, machine.ids, programs));
         Self { machine, exec, uid }
     }

@@ -92,6 +92,7 @@ impl Machine {
             php: Some(PathBuf::from("/usr/bin/php")),
             php_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../php"),
             wp_cli: None,
+            confined_by: None,
         };
         local::open(&self.paths, self.ids, Vec::new(), units, programs).unwrap()
     }

@@ -17,8 +17,10 @@ use libc::c_long;
 use super::Controls;
 use super::Network;
 use super::Sandbox;
-use super::calls::REFUSED;
-use super::calls::REFUSED_HERE;
+use super::calls::Whose;
+use super::calls::refused;
+use super::exec_confined;
+use super::keep_control_plane;
 
 /// Folder of the attempts, for the process that makes them.
 const FOLDER: &str = "AIPRESS_SANDBOX_TEST";
@@ -101,7 +103,7 @@ fn calls_that_lead_further_are_refused_by_seccomp_and_answered_without() {
         return;
     }
     let (inside, outside) = (attempts(true), attempts(false));
-    for call in REFUSED.iter().chain(REFUSED_HERE) {
+    for call in refused(Whose::Role(Network::Unix)) {
         let what = format!("call {call}");
         assert_eq!(outcome(&inside, &what), errno(libc::EPERM), "{what}");
     }
@@ -144,6 +146,127 @@ fn a_folder_that_is_missing_is_named() {
     let missing = Path::new("/nowhere/at/all");
     let error = Sandbox::new(Network::Unix).read(missing).enter().unwrap_err();
     assert!(error.to_string().starts_with("/nowhere/at/all: "), "{error}");
+}
+
+#[test]
+fn what_stays_root_keeps_the_rights_that_it_uses_and_no_way_into_the_kernel() {
+    let (inside, outside) = (told_by(ROOT, true), told_by(ROOT, false));
+    for right in ["load a module", "set the clock", "see packets", "make a device"] {
+        assert_ne!(outcome(&inside, right), "done", "{right}");
+        if rustix::process::geteuid().is_root() {
+            // This machine may have no such right to give; then there is nothing to take.
+            println!("without: {right}: {}", outcome(&outside, right));
+        }
+    }
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(outcome(&outside, "make a device"), "done");
+        assert_eq!(outcome(&outside, "see packets"), "done");
+        for kept in ["give a file away", "become another user", "a mount of its own"] {
+            assert_eq!(outcome(&inside, kept), outcome(&outside, kept), "{kept}");
+        }
+        assert_eq!(outcome(&inside, "give a file away"), "done");
+    }
+    if Controls::of_this_machine().calls {
+        for call in refused(Whose::ControlPlane) {
+            assert_eq!(outcome(&inside, &format!("call {call}")), errno(libc::EPERM), "{call}");
+        }
+        assert_ne!(outcome(&outside, &format!("call {}", libc::SYS_keyctl)), errno(libc::EPERM));
+    }
+}
+
+#[test]
+fn programs_of_sites_run_and_are_refused_what_no_site_needs() {
+    if !Controls::of_this_machine().calls {
+        eprintln!("skipped: this kernel has no seccomp filters");
+        return;
+    }
+    let (inside, outside) = (told_by(SITE, true), told_by(SITE, false));
+    for call in refused(Whose::Sites) {
+        assert_eq!(outcome(&inside, &format!("call {call}")), errno(libc::EPERM), "{call}");
+    }
+    for call in [libc::SYS_unshare, libc::SYS_memfd_create, libc::SYS_keyctl] {
+        assert_ne!(outcome(&outside, &format!("call {call}")), errno(libc::EPERM), "{call}");
+    }
+    assert_eq!(outcome(&inside, "namespace by clone"), errno(libc::EPERM));
+    assert_eq!(outcome(&outside, "namespace by clone"), errno(libc::EINVAL));
+    for what in ["socket of netlink", "socket of packets", "raw socket"] {
+        assert_eq!(outcome(&inside, what), errno(libc::EPERM), "{what}");
+    }
+    assert_eq!(outcome(&outside, "socket of netlink"), "done");
+    for own in ["start a program", "thread", "TCP", "Unix socket", "executable memory", "memory of all"]
+    {
+        assert_eq!(outcome(&inside, own), "done", "{own}");
+    }
+}
+
+/// The tests below.
+const ROOT: &str = "sandbox::tests::stay_root";
+const SITE: &str = "sandbox::tests::run_for_a_site";
+const INSIDE_SITE: &str = "AIPRESS_SANDBOX_TEST_SITE";
+
+#[test]
+#[ignore = "run by a test above in a process of its own"]
+fn stay_root() {
+    let folder = std::env::var_os(FOLDER).unwrap();
+    let at = |name: &str| Path::new(&folder).join(name);
+    if std::env::var_os(INSIDE).is_some() {
+        keep_control_plane().unwrap();
+    }
+    println!();
+    // In a program that it starts, to which the kernel would give all rights that root may have.
+    let device = format!("mknod '{}' c 1 3", at("own/device").display());
+    let run = |script: &str| {
+        let done = Command::new("/bin/sh").args(["-c", script]).status()?;
+        if done.success() { Ok(()) } else { Err(io::Error::other("no")) }
+    };
+    let socket = |family| call(libc::SYS_socket, [family, libc::SOCK_RAW as c_long, 0, 0]);
+    told("make a device", run(&device));
+    told("see packets", socket(libc::AF_PACKET as c_long));
+    told("load a module", call(libc::SYS_finit_module, [-1, 0, 0, 0]));
+    told("set the clock", call(libc::SYS_clock_settime, [-1, 0, 0, 0]));
+    told("give a file away", std::os::unix::fs::chown(at("own/file"), Some(65_001), Some(65_001)));
+    told("become another user", run("setpriv --reuid=65001 --regid=65001 --clear-groups true"));
+    told("a mount of its own", run("unshare --mount mount -t tmpfs none /mnt"));
+    for number in refused(Whose::ControlPlane) {
+        told(&format!("call {number}"), call(number, [-1; 4]));
+    }
+}
+
+#[test]
+#[ignore = "run by a test above in a process of its own"]
+fn run_for_a_site() {
+    if std::env::var_os(INSIDE).is_some() && std::env::var_os(INSIDE_SITE).is_none() {
+        // As php-fpm is started: this same program again, confined.
+        let own = std::env::current_exe().unwrap().into_os_string();
+        let words = ["--exact", SITE, "--ignored", "--nocapture"].map(Into::into);
+        let again = ["/usr/bin/env".into(), format!("{INSIDE_SITE}=1").into(), own];
+        let _ = exec_confined(again.into_iter().chain(words));
+        panic!("the program was not run");
+    }
+    println!();
+    told("start a program", Command::new("/bin/true").status());
+    told("thread", std::thread::Builder::new().spawn(|| ()).map(|it| it.join().unwrap()));
+    told("TCP", TcpListener::bind("127.0.0.1:0"));
+    told("Unix socket", UnixStream::pair());
+    let socket = |family, kind: i32| call(libc::SYS_socket, [family, kind as c_long, 0, 0]);
+    told("socket of netlink", socket(libc::AF_NETLINK as c_long, libc::SOCK_DGRAM));
+    told("socket of packets", socket(libc::AF_PACKET as c_long, libc::SOCK_RAW));
+    told("raw socket", socket(libc::AF_INET as c_long, libc::SOCK_RAW | libc::SOCK_CLOEXEC));
+    // What PCRE's compiler does, and what plugins with shared memory do.
+    let own = &raw const SPARE as c_long & !4095;
+    let executable = (libc::PROT_READ | libc::PROT_EXEC) as c_long;
+    told("executable memory", call(libc::SYS_mprotect, [own, 4096, executable, 0]));
+    let memory = call(libc::SYS_shmget, [0, 4096, 0o600, 0]);
+    if let Ok(id) = memory {
+        let _ = call(libc::SYS_shmctl, [id, 0, 0, 0]);
+    }
+    told("memory of all", memory);
+    // Refused by the kernel itself whoever asks: a namespace, with what it excludes.
+    let both = (libc::CLONE_NEWNS | libc::CLONE_FS) as c_long;
+    told("namespace by clone", call(libc::SYS_clone, [both, 0, 0, 0]));
+    for number in refused(Whose::Sites) {
+        told(&format!("call {number}"), call(number, [-1; 4]));
+    }
 }
 
 /// The test below.
@@ -189,9 +312,9 @@ fn try_all() {
     told("executable memory", call(libc::SYS_mprotect, [own, 4096, executable, 0]));
     told("x32", call(0x4000_0000 + libc::SYS_getpid, [0; 4]));
     told("names", std::fs::read_to_string("/etc/hosts"));
-    for number in REFUSED.iter().chain(REFUSED_HERE) {
-        if std::env::var_os(INSIDE).is_some() || !NOT_WITHOUT.contains(number) {
-            told(&format!("call {number}"), call(*number, [-1; 4]));
+    for number in refused(Whose::Role(Network::Unix)) {
+        if std::env::var_os(INSIDE).is_some() || !NOT_WITHOUT.contains(&number) {
+            told(&format!("call {number}"), call(number, [-1; 4]));
         }
     }
 }

@@ -29,6 +29,13 @@ const SECRETS: [(&str, Owner); 8] = [
     ("shards/aipress-shard-001/mariadb/admin.json", Owner::Root),
 ];
 
+/// What php-fpm's masters keep of root's rights (capabilities(7)): `CHOWN`, `DAC_OVERRIDE`, `FOWNER`,
+/// `KILL`, `SETGID`, `SETUID`, `SETPCAP`.
+const PHP_RIGHTS: u64 = 1 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
+/// And a shard's control plane: `DAC_READ_SEARCH`, `FSETID`, `SYS_ADMIN`, `SYS_RESOURCE`, and
+/// `SYS_PTRACE` where the machine hides processes.
+const CONTROL_PLANE_RIGHTS: u64 = PHP_RIGHTS | 1 << 2 | 1 << 4 | 1 << 19 | 1 << 21 | 1 << 24;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Root,
@@ -53,6 +60,11 @@ impl Status {
 
     fn field(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// A set of rights, as bits.
+    fn rights(&self, name: &str) -> u64 {
+        u64::from_str_radix(self.field(name), 16).unwrap()
     }
 
     /// Real, effective, saved and of the file system: all the same one.
@@ -121,6 +133,18 @@ pub(super) async fn no_process_has_a_right_left_over(platform: &Platform, site: 
         let least = if owner == Owner::Root { 0o022 } else { 0o006 };
         assert_eq!(umask & least, least, "{name}: {umask:o}");
         leaves_no_core_file(&name, pid);
+        if owner == Owner::Root {
+            let most = if name.ends_with("php-fpm") { PHP_RIGHTS } else { CONTROL_PLANE_RIGHTS };
+            for set in ["CapPrm", "CapEff", "CapBnd"] {
+                assert_eq!(status.rights(set) & !most, 0, "{set} of {name}");
+            }
+        }
+        if owner == Owner::Slot {
+            assert_eq!(status.rights("CapBnd") & !PHP_RIGHTS, 0, "CapBnd of {name}");
+        }
+        if matches!(owner, Owner::Root | Owner::Slot) && Path::new(SECCOMP).exists() {
+            assert_eq!(status.field("Seccomp"), "2", "{name} may make every call");
+        }
         if matches!(owner, Owner::Meta | Owner::Edge | Owner::Gateway) {
             // Root's, as that of a process whose memory nobody else may see.
             let environ = fs::metadata(format!("/proc/{pid}/environ")).unwrap();

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
+use aipress_kit::sandbox::EXEC_VERB;
+
 use super::Programs;
 use super::WHAT;
 use crate::error::DriverError;
@@ -32,8 +34,11 @@ const NICE: &str = "10";
 /// Arguments in all, in bytes; below what the kernel takes (128 KiB for one).
 const ARGS_MAX: usize = 100 * 1024;
 
+/// What sets the limits.
+const PRLIMIT: &str = "/usr/bin/prlimit";
+
 /// Makes the command see only its own processes, where the machine allows that, then mounts and
-/// becomes what follows (`confine::SCRIPT`).
+/// becomes what follows (`confine::script`).
 const SEE_ONLY_OWN: &str =
     "umask 027\ntrap '' XFSZ\nmount -t proc -o nosuid,nodev,noexec proc /proc || :\n";
 
@@ -91,7 +96,10 @@ pub(super) async fn of(
             "/bin/sh",
             "-ec",
         ]));
-        args.push(format!("{}{SEE_ONLY_OWN}{}", held(paths, call), confine::SCRIPT).into());
+        // What is run first, of all that follows.
+        let first = programs.confined_by.as_deref().unwrap_or(Path::new(PRLIMIT));
+        let script = confine::script(paths, first);
+        args.push(format!("{}{SEE_ONLY_OWN}{script}", held(paths, call)).into());
         args.push("aipress-command".into());
         args.extend(confine::writable(paths).into_iter().map(OsString::from));
         args.push("--".into());
@@ -99,6 +107,9 @@ pub(super) async fn of(
         args.extend(words(&["--pdeathsig=KILL", "/bin/sh", "-ec"]));
         args.push(format!("{}umask 027\ntrap '' XFSZ\nexec \"$@\"", held(paths, call)).into());
         args.push("sh".into());
+    }
+    if let Some(by) = &programs.confined_by {
+        args.extend([by.into(), EXEC_VERB.into()]);
     }
     args.extend(becoming(ids, call));
     args.push(php.into());
@@ -139,7 +150,7 @@ async fn core_of(paths: &ShardPaths, call: &ExecCall) -> Result<PathBuf, DriverE
 /// Limits, priority, a session, and the slot's user without any other right.
 fn becoming(ids: &ShardIds, call: &ExecCall) -> Vec<OsString> {
     let cpu_s = call.time_limit.as_secs().saturating_add(1);
-    let mut args = words(&["/usr/bin/prlimit", "--core=0"]);
+    let mut args = words(&[PRLIMIT, "--core=0"]);
     let mut limit = |name: &str, value: u64| args.push(format!("--{name}={value}").into());
     limit("data", DATA_BYTES);
     // PHP sees by itself that the slot is full, and so does whatever it starts.

@@ -59,6 +59,8 @@ pub struct Programs {
     pub php_dir: PathBuf,
     /// The wp-cli archive, verified; `None` where none is configured.
     pub wp_cli: Option<PathBuf>,
+    /// What gives up the calls that no site needs, and becomes PHP; as for php-fpm.
+    pub confined_by: Option<PathBuf>,
 }
 
 /// The sandbox of a shard's slots on this machine.

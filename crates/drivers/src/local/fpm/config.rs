@@ -15,6 +15,7 @@ use sha2::Sha256;
 
 use super::confine::confined;
 use super::confine::patient;
+use super::confine::without_needless_calls;
 use super::install::PhpInstall;
 use crate::error::DriverError;
 use crate::layout::ShardPaths;
@@ -88,6 +89,9 @@ pub struct PhpFpmOptions {
     pub opcache_mib: u32,
     /// Where `open_basedir` is set.
     pub open_basedir: OpenBasedir,
+    /// The program that gives up what no site needs of root's rights and the kernel's calls, and
+    /// becomes php-fpm then (`kit::sandbox::EXEC_VERB`).
+    pub confined_by: Option<PathBuf>,
 }
 
 impl PhpFpmOptions {
@@ -101,6 +105,7 @@ impl PhpFpmOptions {
             terminate_timeout_s: 300,
             opcache_mib: 512,
             open_basedir: OpenBasedir::Pool,
+            confined_by: None,
         }
     }
 }
@@ -408,5 +413,6 @@ fn command(
         ids: ids.root(),
         socket: first.unwrap_or_else(|| paths.fpm()),
     };
+    let command = without_needless_calls(command, options.confined_by.as_deref());
     if ids.is_isolated() { confined(command, paths) } else { patient(command) }
 }

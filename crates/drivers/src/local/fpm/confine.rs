@@ -13,6 +13,8 @@ use std::process::Command;
 use std::process::Stdio;
 use std::sync::OnceLock;
 
+use aipress_kit::sandbox::EXEC_VERB;
+
 use crate::layout::ShardPaths;
 use crate::unit::UnitCommand;
 
@@ -31,9 +33,9 @@ pub(in crate::local) const WORLD_WRITABLE: &[&str] = &[
     "/var/spool/cron/crontabs",
 ];
 
-/// Mounts each folder before `--` onto itself with the flags, then becomes what is after it. What is
-/// mounted below comes along (the data folder may be a disk of its own there) and gets them, too.
-pub(in crate::local) const SCRIPT: &str = r#"
+/// Mounts each folder before `--` onto itself with the flags. What is mounted below comes along (the
+/// data folder may be a disk of its own there) and gets them, too.
+const MOUNT: &str = r#"
 while [ "$1" != -- ]; do
   if [ -d "$1" ]; then
     mount --rbind "$1" "$1"
@@ -46,8 +48,12 @@ while [ "$1" != -- ]; do
   shift
 done
 shift
-exec "$@"
 "#;
+
+/// The platform's own program may lie below one of them (a test's data folder is in `/tmp`); it is
+/// run from there, and nobody but root can change it.
+const RUN_FROM_THERE: &str =
+    "mount --bind \"$1\" \"$1\"\nmount -o remount,bind,ro,exec,nosuid,nodev \"$1\"\n";
 
 /// A write over a file's size limit fails; it does not end the worker (`setrlimit(2)`).
 const PATIENT: &str = "trap '' XFSZ\n";
@@ -80,13 +86,21 @@ pub(super) fn confined(command: UnitCommand, paths: &ShardPaths) -> UnitCommand 
     }
     let mut args: Vec<String> =
         ["--mount", "--propagation", "private", "/bin/sh", "-ec"].map(str::to_owned).to_vec();
-    args.push(format!("{PATIENT}{SEE_ONLY_OWN_USER}{SCRIPT}"));
+    args.push(format!("{PATIENT}{SEE_ONLY_OWN_USER}{}", script(paths, &command.program)));
     args.push("php-fpm".to_owned());
     args.extend(writable(paths));
     args.push("--".to_owned());
     args.push(shown(&command.program));
     args.extend(command.args);
     UnitCommand { program: PathBuf::from(UNSHARE), args, ..command }
+}
+
+/// The same command, by way of a program that takes from it what no site has a use for.
+pub(super) fn without_needless_calls(command: UnitCommand, by: Option<&Path>) -> UnitCommand {
+    let Some(by) = by else { return command };
+    let mut args = vec![EXEC_VERB.to_owned(), shown(&command.program)];
+    args.extend(command.args);
+    UnitCommand { program: by.to_owned(), args, ..command }
 }
 
 /// The same command, that a full disk's limit does not end.
@@ -97,7 +111,13 @@ pub(super) fn patient(command: UnitCommand) -> UnitCommand {
     UnitCommand { program: PathBuf::from("/bin/sh"), args, ..command }
 }
 
-/// What a slot's user can write, for [`SCRIPT`].
+/// Mounts the folders before `--`, then becomes the program after it.
+pub(in crate::local) fn script(paths: &ShardPaths, program: &Path) -> String {
+    let is_below = writable(paths).iter().any(|dir| program.starts_with(dir));
+    format!("{MOUNT}{}exec \"$@\"\n", if is_below { RUN_FROM_THERE } else { "" })
+}
+
+/// What a slot's user can write, for [`script`].
 pub(in crate::local) fn writable(paths: &ShardPaths) -> Vec<String> {
     let own = [paths.sites(), paths.slots()];
     // The data folder may itself be below one of these (a test's is in /tmp): the outer first.
