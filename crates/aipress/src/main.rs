@@ -18,6 +18,7 @@ mod firewall;
 mod foresee;
 mod hints;
 mod man;
+mod master_key;
 mod output;
 mod php_files;
 mod roles;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == aipress_kit::sandbox::EXEC_VERB) {
         return aipress_kit::sandbox::exec_confined(std::env::args_os().skip(2));
     }
+    let cleared = master_key::take();
     if completion::answer() {
         return ExitCode::SUCCESS;
     }
@@ -73,6 +75,9 @@ fn main() -> ExitCode {
     let filter = std::env::var("AIPRESS_LOG").unwrap_or_else(|_| "info".to_owned());
     if args.verb.is_service() {
         aipress_kit::telemetry::init("aipress", &filter);
+    }
+    if let Err(error) = cleared {
+        tracing::warn!(%error, "the master key stays in this process's environment");
     }
     // Before the first thread, so that all of them have it.
     let asked = match &args.verb {

@@ -9,7 +9,6 @@ mod units;
 
 pub(crate) use ground::roles_file;
 pub(crate) use units::FAULT_DIR_VARIABLE;
-pub(crate) use units::MASTER_KEY_VARIABLE;
 
 use std::path::Path;
 

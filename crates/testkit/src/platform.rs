@@ -52,12 +52,21 @@ pub struct PlatformOptions {
     pub unprivileged: bool,
     /// A disk of its own of so many MiB, which [`Platform::fill_disk`] fills; takes root.
     pub disk: Option<u64>,
+    /// The key of stored secrets, given to `up` by the variable; a file otherwise.
+    pub master_key: Option<String>,
 }
 
 impl PlatformOptions {
     /// Two shards, no first site, this process's user.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        Self { binary: binary.into(), shards: 2, hello: false, unprivileged: false, disk: None }
+        Self {
+            binary: binary.into(),
+            shards: 2,
+            hello: false,
+            unprivileged: false,
+            disk: None,
+            master_key: None,
+        }
     }
 }
 
@@ -137,7 +146,8 @@ impl Platform {
         if !self.options.hello {
             args.push("--no-hello");
         }
-        self.cli(&args).await
+        let key = self.options.master_key.as_deref().map(|key| ("AIPRESS_MASTER_KEY", key));
+        self.cli_in(&args, key.as_slice()).await
     }
 
     /// The data folder.

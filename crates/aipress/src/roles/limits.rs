@@ -20,9 +20,9 @@ use rustix::process::set_dumpable_behavior;
 use crate::args::Role;
 use crate::core;
 use crate::exit::Failure;
+use crate::master_key;
 use crate::settings::Settings;
 use crate::up::FAULT_DIR_VARIABLE;
-use crate::up::MASTER_KEY_VARIABLE;
 
 /// What a role asked of the machine while it could.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ fn control_plane() -> anyhow::Result<()> {
 fn meta(paths: &DataPaths, settings: &Settings) -> Sandbox {
     let mut sandbox = Sandbox::new(Network::Outgoing).read(paths.tokens()).write(paths.meta());
     // One that is lost is meta's to tell of.
-    if std::env::var_os(MASTER_KEY_VARIABLE).is_none() && paths.master_key().exists() {
+    if master_key::given().is_none() && paths.master_key().exists() {
         sandbox = sandbox.read(paths.master_key());
     }
     // By its folder: who renews the authorities puts a new file in the old one's place.

@@ -9,19 +9,18 @@ use aipress_meta::PackagesConfig;
 use aipress_meta::SiteUrls;
 use aipress_meta::StreamLimits;
 use aipress_meta::WebhookConfig;
-use aipress_types::Secret;
 
+use crate::master_key;
 use crate::roles::Start;
 use crate::roles::socket;
-use crate::up::MASTER_KEY_VARIABLE;
 use crate::up::roles_file;
 
 /// Runs it.
 pub(super) async fn run(start: Start) -> anyhow::Result<()> {
     let Start { paths, settings, lifecycle, asked } = start;
-    let master_key = match std::env::var(MASTER_KEY_VARIABLE) {
-        Ok(hex) => MasterKey::Hex(Secret::new(hex)),
-        Err(_) => MasterKey::File(paths.master_key()),
+    let master_key = match master_key::given() {
+        Some(hex) => MasterKey::Hex(hex.clone()),
+        None => MasterKey::File(paths.master_key()),
     };
     let config = MetaConfig {
         registry_path: paths.registry(),

@@ -28,6 +28,7 @@ use crate::args::Connect;
 use crate::args::Up;
 use crate::cli::connect;
 use crate::exit::Failure;
+use crate::master_key;
 use crate::output;
 use crate::settings::Settings;
 use crate::status;
@@ -117,6 +118,9 @@ fn spawn(paths: &DataPaths, up: &Up, log: &Watched) -> Result<Child, Failure> {
     }
     if up.no_hello {
         command.arg("--no-hello");
+    }
+    if let Some(key) = master_key::given() {
+        command.env(master_key::VARIABLE, key.expose());
     }
     let out = log.writer()?;
     command

@@ -19,10 +19,10 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use crate::core;
+use crate::master_key;
 use crate::php_files;
 use crate::settings::Settings;
 use crate::up::program;
-use crate::up::units::MASTER_KEY_VARIABLE;
 use crate::wp_cli;
 
 /// What was found and made.
@@ -55,7 +55,7 @@ pub(super) async fn lay(
     if let Some(wanted) = &settings.wp_cli {
         wp_cli::install(paths, wanted).await?;
     }
-    if std::env::var_os(MASTER_KEY_VARIABLE).is_none() {
+    if master_key::given().is_none() {
         // A new key opens nothing of what a registry has: then meta says so, and sites go on.
         if paths.master_key().exists() || !paths.registry().exists() {
             Sealer::ensure_key_file(&paths.master_key())?;

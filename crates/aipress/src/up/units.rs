@@ -34,6 +34,7 @@ use aipress_types::ShardId;
 use bytes::Bytes;
 
 use crate::data;
+use crate::master_key;
 use crate::php_files;
 use crate::settings::Settings;
 use crate::up::ground;
@@ -70,8 +71,6 @@ pub(super) fn all(paths: &DataPaths, ground: &Ground) -> anyhow::Result<Vec<Unit
     Ok(units)
 }
 
-/// Variable that may hold the master key (64 hex digits) instead of a file.
-pub(crate) const MASTER_KEY_VARIABLE: &str = "AIPRESS_MASTER_KEY";
 /// Variable that names the folder of a debug build's faults (`kit/src/faults.rs`).
 pub(crate) const FAULT_DIR_VARIABLE: &str = "AIPRESS_FAULT_DIR";
 
@@ -131,9 +130,10 @@ impl Maker<'_> {
         // What a large sort of SQLite's does not keep in memory goes where meta may write.
         let own = self.paths.meta().to_string_lossy().into_owned();
         unit.env.insert("SQLITE_TMPDIR".into(), own);
-        // Whoever gives the key by a variable keeps it off this disk; only meta's process has it.
-        if let Ok(key) = std::env::var(MASTER_KEY_VARIABLE) {
-            unit.env.insert(MASTER_KEY_VARIABLE.to_owned(), key);
+        // Whoever gives the key by a variable keeps it off this disk. Meta takes it from its
+        // environment as its first act.
+        if let Some(key) = master_key::given() {
+            unit.env.insert(master_key::VARIABLE.to_owned(), key.expose().to_owned());
         }
         Ok(unit)
     }

@@ -65,9 +65,11 @@ async fn a_greedy_site_is_stopped_and_told_why_while_its_neighbour_answers() {
         eprintln!("skipped: only root can hold a site to its share of the machine");
         return;
     }
-    let platform = Platform::start(PlatformOptions { shards: 1, ..options() }).await;
+    let master_key = Some(processes::MASTER_KEY.to_owned());
+    let platform = Platform::start(PlatformOptions { shards: 1, master_key, ..options() }).await;
     greedy::limit(&platform).await;
     let greedy = Site::new(&platform, "greedy").await;
+    processes::no_master_key_in_any_environment(&platform).await;
     let neighbour = Site::new(&platform, "neighbour").await;
 
     greedy::limits_of_a_worker(&greedy).await;

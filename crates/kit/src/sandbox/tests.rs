@@ -193,7 +193,8 @@ fn programs_of_sites_run_and_are_refused_what_no_site_needs() {
         assert_eq!(outcome(&inside, what), errno(libc::EPERM), "{what}");
     }
     assert_eq!(outcome(&outside, "socket of netlink"), "done");
-    for own in ["start a program", "thread", "TCP", "Unix socket", "executable memory", "memory of all"]
+    for own in
+        ["start a program", "thread", "TCP", "Unix socket", "executable memory", "memory of all"]
     {
         assert_eq!(outcome(&inside, own), "done", "{own}");
     }

@@ -3,6 +3,9 @@
 //!
 //! Who sends is told by the kernel: the socket's other end has the Unix user of a slot. Only where all
 //! sites share one user, without root, the uid that PHP says counts.
+//!
+//! What is bounded for all is either a site's own share of it, or is taken back from whoever is slow
+//! while others wait: no number of sites together keeps another's mail from being taken.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +17,16 @@ use aipress_drivers::Slot;
 use aipress_kit::listen::Listener;
 use aipress_kit::tasks;
 use aipress_types::TenantUid;
+use aipress_types::capacity::SLOTS_PER_SHARD;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::net::UnixListener;
 use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::From;
@@ -32,12 +38,17 @@ use crate::plane::Plane;
 const MESSAGE_MAX: u64 = 10 * 1024 * 1024;
 /// Longest of the other texts, in bytes.
 const FIELD_MAX: u64 = 64 * 1024;
-/// Connections at once; more wait in the backlog.
-const CONNECTIONS: usize = 256;
-/// Of one site: as many workers as it can have, and some; the others are the other sites'.
+/// A message up to this is read without a turn, in bytes: one of each site at once is little.
+const SMALL_MAX: u64 = 256 * 1024;
+/// Connections of one site at once: as many workers as it can have, and some.
 const CONNECTIONS_OF_ONE: usize = 32;
-/// Messages that are read at once, one of each site.
+/// Connections at once: all that all sites may have. More wait in the backlog.
+const CONNECTIONS: usize = CONNECTIONS_OF_ONE * SLOTS_PER_SHARD as usize;
+/// Larger messages that are read at once, one of each site.
 const READ_AT_ONCE: usize = 8;
+/// Whoever has such a turn keeps it so long when others wait for one. 49 sites that each use it up
+/// are through in 11 s, and the fiftieth has its turn within [`TIME_LIMIT`].
+const TURN: Duration = Duration::from_millis(1500);
 /// Time for a turn and a message: it comes from this machine's memory.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
 /// Pause after a failed accept (out of descriptors), so that it is no busy loop.
@@ -45,7 +56,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Turns to be read.
 struct Turns {
-    all: Semaphore,
+    /// Those of messages that are not small.
+    large: Arc<Semaphore>,
+    /// How many wait for one of these.
+    wanted: watch::Sender<usize>,
     /// One for each Unix user that ever sent: the slots'.
     own: Mutex<BTreeMap<u32, Own>>,
 }
@@ -67,11 +81,86 @@ impl Own {
     }
 }
 
+/// What a message holds until it was stored.
+struct Held {
+    _connection: OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+    _large: Option<OwnedSemaphorePermit>,
+}
+
+/// One that waits for a turn, until it has it or is given up.
+struct Wanting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Wanting<'a> {
+    fn new(wanted: &'a watch::Sender<usize>) -> Self {
+        wanted.send_modify(|number| *number += 1);
+        Self(wanted)
+    }
+}
+
+impl Drop for Wanting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|number| *number -= 1);
+    }
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self {
+            large: Arc::new(Semaphore::new(READ_AT_ONCE)),
+            wanted: watch::Sender::new(0),
+            own: Mutex::default(),
+        }
+    }
+
+    /// Reads a message of this Unix user, in its turn.
+    async fn read(&self, peer: u32, stream: &mut Stream) -> Result<(Given, String, Held), String> {
+        let own = {
+            let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+            own.entry(peer).or_insert_with(Own::new).clone()
+        };
+        let connection = own
+            .connections
+            .try_acquire_owned()
+            .map_err(|_| "too much mail of this site is on its way: try again".to_owned())?;
+        let ending = |_| "the platform is ending".to_owned();
+        let turn = own.turn.acquire_owned().await.map_err(ending)?;
+        let to = text(stream, FIELD_MAX).await?;
+        let subject = text(stream, FIELD_MAX).await?;
+        let length = length(stream, MESSAGE_MAX).await?;
+        if length <= SMALL_MAX {
+            let (message, headers, claimed) = rest(stream, length).await?;
+            let held = Held { _connection: connection, _own: turn, _large: None };
+            return Ok((Given { to, subject, message, headers }, claimed, held));
+        }
+        let wanting = Wanting::new(&self.wanted);
+        let large = Arc::clone(&self.large).acquire_owned().await.map_err(ending)?;
+        drop(wanting);
+        let (message, headers, claimed) = tokio::select! {
+            biased;
+            read = rest(stream, length) => read?,
+            () = self.is_over() => {
+                return Err("it came too slowly while others waited: try again".to_owned());
+            }
+        };
+        let held = Held { _connection: connection, _own: turn, _large: Some(large) };
+        Ok((Given { to, subject, message, headers }, claimed, held))
+    }
+
+    /// When a turn that begins now is over: somebody wants it, and it was long enough.
+    async fn is_over(&self) {
+        tokio::time::sleep(TURN).await;
+        // An error would be the end of these turns, which are held by who waits here.
+        let _ = self.wanted.subscribe().wait_for(|number| *number > 0).await;
+    }
+}
+
+type Stream = BufReader<UnixStream>;
+
 /// Takes mail until `stop`.
 pub(crate) async fn run(plane: Arc<Plane>, listener: Listener, stop: CancellationToken) {
     let Listener::Unix(listener) = listener else { return };
-    let turns =
-        Arc::new(Turns { all: Semaphore::new(READ_AT_ONCE), own: Mutex::new(BTreeMap::new()) });
+    let turns = Arc::new(Turns::new());
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
@@ -103,28 +192,23 @@ async fn accept(listener: &UnixListener) -> Option<UnixStream> {
 /// Reads one message and answers.
 async fn take(plane: &Arc<Plane>, turns: &Turns, stream: UnixStream) {
     let Ok(peer) = stream.peer_cred().map(|peer| peer.uid()) else { return };
-    let own = {
-        let mut own = turns.own.lock().unwrap_or_else(PoisonError::into_inner);
-        own.entry(peer).or_insert_with(Own::new).clone()
-    };
     let mut stream = BufReader::new(stream);
-    let Ok(_connection) = own.connections.try_acquire() else {
-        return answer(&mut stream, "-too much mail of this site is on its way: try again\n").await;
-    };
-    let Ok(_own) = own.turn.acquire().await else { return };
-    let Ok(_turn) = turns.all.acquire().await else { return };
-    let said = match read(&mut stream).await {
-        Ok((given, claimed)) => match sender(plane, peer, &claimed) {
+    let said = match turns.read(peer, &mut stream).await {
+        Ok((given, claimed, held)) => match sender(plane, peer, &claimed) {
             Some(from) => {
                 let plane = Arc::clone(plane);
-                let taken = move || plane.mails.take(&from, &given);
+                let taken = move || {
+                    let taken = plane.mails.take(&from, &given);
+                    drop(held);
+                    taken
+                };
                 tokio::task::spawn_blocking(taken)
                     .await
                     .unwrap_or_else(|error| Err(error.to_string()))
             }
             None => Err("who sends it is no site that is served".to_owned()),
         },
-        Err(words) => Err(words.to_owned()),
+        Err(words) => Err(words),
     };
     let said = match said {
         Ok(id) => format!("+{id}\n"),
@@ -134,31 +218,42 @@ async fn take(plane: &Arc<Plane>, turns: &Turns, stream: UnixStream) {
 }
 
 /// Whoever left meanwhile hears nothing; what was taken is taken.
-async fn answer(stream: &mut BufReader<UnixStream>, line: &str) {
+async fn answer(stream: &mut Stream, line: &str) {
     let _ = stream.write_all(line.as_bytes()).await;
     let _ = stream.flush().await;
 }
 
-async fn read(stream: &mut BufReader<UnixStream>) -> Result<(Given, String), &'static str> {
-    let to = text(stream, FIELD_MAX).await?;
-    let subject = text(stream, FIELD_MAX).await?;
-    let message = text(stream, MESSAGE_MAX).await?;
+/// The message, its headers, and whose it is said to be.
+async fn rest(
+    stream: &mut Stream,
+    length: u64,
+) -> Result<(Vec<u8>, Vec<u8>, String), &'static str> {
+    let message = bytes(stream, length).await?;
     let headers = text(stream, FIELD_MAX).await?;
     let claimed = text(stream, FIELD_MAX).await?;
-    let given = Given { to, subject, message, headers };
-    Ok((given, String::from_utf8_lossy(&claimed).into_owned()))
+    Ok((message, headers, String::from_utf8_lossy(&claimed).into_owned()))
 }
 
-async fn text(stream: &mut BufReader<UnixStream>, max: u64) -> Result<Vec<u8>, &'static str> {
-    const WRONG: &str = "it came in pieces that are not understood";
+const WRONG: &str = "it came in pieces that are not understood";
+
+async fn text(stream: &mut Stream, max: u64) -> Result<Vec<u8>, &'static str> {
+    let length = length(stream, max).await?;
+    bytes(stream, length).await
+}
+
+async fn length(stream: &mut Stream, max: u64) -> Result<u64, &'static str> {
     let mut length = Vec::new();
-    let read = (&mut *stream).take(12).read_until(b':', &mut length).await;
+    let read = stream.take(12).read_until(b':', &mut length).await;
     read.map_err(|_| WRONG)?;
     let length = length.strip_suffix(b":").and_then(|it| std::str::from_utf8(it).ok());
     let length: u64 = length.and_then(|it| it.parse().ok()).ok_or(WRONG)?;
     if length > max {
         return Err("it is too large: 10 MiB are the most, 64 KiB for its headers");
     }
+    Ok(length)
+}
+
+async fn bytes(stream: &mut Stream, length: u64) -> Result<Vec<u8>, &'static str> {
     let mut found = Vec::new();
     let read = (&mut *stream).take(length).read_to_end(&mut found).await.map_err(|_| WRONG)?;
     if read as u64 != length || stream.read_u8().await.map_err(|_| WRONG)? != b',' {
@@ -190,4 +285,85 @@ fn sender(plane: &Plane, peer: u32, claimed: &str) -> Option<From> {
         host: host.split(':').next().unwrap_or(host).to_owned(),
         shard: plane.config.id.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longest wait for anything.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn frame(texts: [&str; 5]) -> Vec<u8> {
+        texts.iter().flat_map(|text| format!("{}:{text},", text.len()).into_bytes()).collect()
+    }
+
+    /// Has the message of a user read: its end, to which the bytes were written.
+    async fn begin(
+        turns: &Arc<Turns>,
+        peer: u32,
+        bytes: &[u8],
+    ) -> (UnixStream, tokio::task::JoinHandle<Result<Given, String>>) {
+        let (mut theirs, ours) = UnixStream::pair().unwrap();
+        let (turns, mut ours) = (Arc::clone(turns), BufReader::new(ours));
+        let reading = tokio::task::spawn(async move {
+            turns.read(peer, &mut ours).await.map(|(given, _, _held)| given)
+        });
+        tokio::time::timeout(PATIENCE, theirs.write_all(bytes)).await.unwrap().unwrap();
+        (theirs, reading)
+    }
+
+    #[tokio::test]
+    async fn sites_that_hold_all_turns_together_keep_nobody_from_sending() {
+        let turns = Arc::new(Turns::new());
+        // Eight sites begin something large and say no more.
+        let slow = frame(["a@example.org", "s", &"x".repeat(300 * 1024), "", ""]);
+        let mut held = Vec::new();
+        for peer in 0..READ_AT_ONCE {
+            let part = slow.get(..100 * 1024).unwrap();
+            held.push(begin(&turns, u32::try_from(peer).unwrap(), part).await);
+        }
+        while turns.large.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        // What is small needs none of their turns.
+        let (_, reading) = begin(&turns, 100, &frame(["b@example.org", "s", "text", "", ""])).await;
+        let given = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap().unwrap();
+        assert_eq!(given.message, b"text");
+        // Nobody else wants them: they may go on.
+        assert!(held.iter().all(|(_, reading)| !reading.is_finished()));
+        // What is large gets one that was held too long.
+        let (_, reading) = begin(&turns, 101, &slow).await;
+        let given = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap().unwrap();
+        assert_eq!(given.message.len(), 300 * 1024);
+        let mut refused = 0;
+        for (end, reading) in held {
+            drop(end);
+            let ended = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
+            refused += usize::from(ended.is_err_and(|words| words.contains("while others waited")));
+        }
+        assert!(refused > 0, "somebody was told why");
+    }
+
+    #[tokio::test]
+    async fn a_site_has_its_own_connections_and_all_sites_have_theirs() {
+        let turns = Arc::new(Turns::new());
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS_OF_ONE {
+            held.push(begin(&turns, 1, b"5:").await);
+        }
+        let free = || {
+            let own = turns.own.lock().unwrap();
+            own.get(&1).map_or(1, |own| own.connections.available_permits())
+        };
+        while free() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let small = frame(["b@example.org", "s", "text", "", ""]);
+        let (_, reading) = begin(&turns, 1, &small).await;
+        let refused = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
+        assert!(refused.is_err_and(|words| words.starts_with("too much mail of this site")));
+        let (_, reading) = begin(&turns, 2, &small).await;
+        assert!(tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap().is_ok());
+    }
 }

@@ -80,15 +80,35 @@ pub(super) async fn nothing_of_other_processes(
     guard.restore(hostile).await;
 }
 
+/// The key that is given by a variable.
+pub(super) const MASTER_KEY: &str =
+    "5ec2e7a1b0c4d39f86a1b2c3d4e5f60718293a4b5c6d7e8f9fa0b1c2d3e4f506";
+
+/// A key that the operator gave by a variable is in no environment, argument or log of what runs,
+/// and not on the disk. Meta, started again, has it all the same: sites are made with it after this.
+pub(super) async fn no_master_key_in_any_environment(platform: &Platform) {
+    let former = platform.pid("meta").await;
+    let pid = rustix::process::Pid::from_raw(former).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    platform.back("meta", former).await;
+    assert!(!platform.path("master.key").exists());
+    let processes = platform.processes();
+    assert!(processes.iter().any(|process| process.command.contains(" up ")), "the supervisor");
+    none_in_processes_and_logs(platform, &[MASTER_KEY.to_owned()]);
+}
+
 /// Every secret that the test can know: those of sites, roles, servers and the first administrator.
 pub(super) fn secrets(platform: &Platform, sites: &[&Site]) -> Vec<String> {
-    let mut secrets: Vec<String> = sites
-        .iter()
-        .flat_map(|site| {
-            ["/db/password", "/redis/password", "/salts/AUTH_KEY"]
-                .map(|at| site.secret(at).to_owned())
-        })
+    let salts = ["AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY"]
+        .into_iter()
+        .flat_map(|key| [key.to_owned(), key.replace("KEY", "SALT")]);
+    let of_site: Vec<String> = ["/db/password", "/redis/password"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(salts.map(|name| format!("/salts/{name}")))
         .collect();
+    let mut secrets: Vec<String> =
+        sites.iter().flat_map(|site| of_site.iter().map(|at| site.secret(at).to_owned())).collect();
     for name in [
         "master.key",
         "meta/admin-token",
@@ -112,26 +132,45 @@ pub(super) async fn no_secret_where_others_could_see_it(
     sites: &[&Site],
     secrets: &[String],
 ) {
-    let none_in = |place: &str, bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes);
-        let found = secrets.iter().position(|secret| text.contains(secret.as_str()));
-        assert_eq!(found, None, "a secret shows in {place}");
-    };
-    for process in platform.processes() {
-        for part in ["cmdline", "environ"] {
-            let place = format!("/proc/{}/{part}", process.pid);
-            // A worker may have ended meanwhile.
-            none_in(&format!("{place} {}", process.command), &fs::read(&place).unwrap_or_default());
-        }
-    }
-    for entry in fs::read_dir(platform.path("logs")).unwrap().flatten() {
-        none_in(&entry.path().display().to_string(), &fs::read(entry.path()).unwrap());
-    }
+    none_in_processes_and_logs(platform, secrets);
     for site in sites {
         let seen = site
             .run("return json_encode([$_SERVER, $_ENV, getenv(), ini_get_all()], JSON_PARTIAL_OUTPUT_ON_ERROR);")
             .await;
         assert!(seen.contains("AIPRESS_TENANT_UID"), "{seen}");
-        none_in("what PHP sees of its request", seen.as_bytes());
+        none_in("what PHP sees of its request", seen.as_bytes(), secrets);
     }
+}
+
+fn none_in(place: &str, bytes: &[u8], secrets: &[String]) {
+    let text = String::from_utf8_lossy(bytes);
+    let found = secrets.iter().position(|secret| text.contains(secret.as_str()));
+    assert_eq!(found, None, "a secret shows in {place}");
+}
+
+/// Of all that runs and all that is logged: by units, and by each site.
+fn none_in_processes_and_logs(platform: &Platform, secrets: &[String]) {
+    for process in platform.processes() {
+        for part in ["cmdline", "environ"] {
+            let place = format!("/proc/{}/{part}", process.pid);
+            // A worker may have ended meanwhile.
+            let bytes = fs::read(&place).unwrap_or_default();
+            none_in(&format!("{place} {}", process.command), &bytes, secrets);
+        }
+    }
+    let mut folders = vec![platform.path("logs"), platform.path("shards/aipress-shard-001/logs")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            // The oldest segments go.
+            let bytes = fs::read(entry.path()).unwrap_or_default();
+            none_in(&entry.path().display().to_string(), &bytes, secrets);
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "{seen} logs were looked at");
 }

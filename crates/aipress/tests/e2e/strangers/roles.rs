@@ -133,18 +133,7 @@ pub(super) async fn no_process_has_a_right_left_over(platform: &Platform, site: 
         let least = if owner == Owner::Root { 0o022 } else { 0o006 };
         assert_eq!(umask & least, least, "{name}: {umask:o}");
         leaves_no_core_file(&name, pid);
-        if owner == Owner::Root {
-            let most = if name.ends_with("php-fpm") { PHP_RIGHTS } else { CONTROL_PLANE_RIGHTS };
-            for set in ["CapPrm", "CapEff", "CapBnd"] {
-                assert_eq!(status.rights(set) & !most, 0, "{set} of {name}");
-            }
-        }
-        if owner == Owner::Slot {
-            assert_eq!(status.rights("CapBnd") & !PHP_RIGHTS, 0, "CapBnd of {name}");
-        }
-        if matches!(owner, Owner::Root | Owner::Slot) && Path::new(SECCOMP).exists() {
-            assert_eq!(status.field("Seccomp"), "2", "{name} may make every call");
-        }
+        keeps_only_what_it_uses(&name, owner, &status);
         if matches!(owner, Owner::Meta | Owner::Edge | Owner::Gateway) {
             // Root's, as that of a process whose memory nobody else may see.
             let environ = fs::metadata(format!("/proc/{pid}/environ")).unwrap();
@@ -161,6 +150,22 @@ pub(super) async fn no_process_has_a_right_left_over(platform: &Platform, site: 
     }
     let own = fs::metadata(site.slot_dir.join("site.json")).unwrap();
     assert_eq!((own.uid(), own.gid(), own.mode() & 0o777), (0, site.user, 0o440), "site.json");
+}
+
+/// Rights and calls of those that are root, and of what becomes sites' users.
+fn keeps_only_what_it_uses(name: &str, owner: Owner, status: &Status) {
+    let (most, sets): (u64, &[&str]) = match owner {
+        Owner::Root if name.ends_with("php-fpm") => (PHP_RIGHTS, &["CapPrm", "CapEff", "CapBnd"]),
+        Owner::Root => (CONTROL_PLANE_RIGHTS, &["CapPrm", "CapEff", "CapBnd"]),
+        Owner::Slot => (PHP_RIGHTS, &["CapBnd"]),
+        _ => return,
+    };
+    for set in sets {
+        assert_eq!(status.rights(set) & !most, 0, "{set} of {name}");
+    }
+    if Path::new(SECCOMP).exists() {
+        assert_eq!(status.field("Seccomp"), "2", "{name} may make every call");
+    }
 }
 
 fn leaves_no_core_file(name: &str, pid: i32) {
