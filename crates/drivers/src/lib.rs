@@ -76,6 +76,8 @@ pub use share::Share;
 pub use share::ShareControls;
 pub use share::ShareMet;
 pub use share::SlotShare;
+pub use share::Told;
+pub use share::ToldLimit;
 pub use uids::ShardIds;
 pub use uids::UidPlan;
 pub use uids::UnixIds;

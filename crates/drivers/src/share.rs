@@ -45,6 +45,24 @@ pub struct ShareControls {
     pub processes: bool,
 }
 
+/// A limit that a site meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldLimit {
+    /// Which, by a name that the next control plane knows.
+    pub limit: String,
+    /// The sentence for people.
+    pub words: String,
+}
+
+/// What a slot's site was told last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Whether it carries the mark that it may write nothing.
+    pub is_full: bool,
+    /// The limits that it meets.
+    pub limits: Vec<ToldLimit>,
+}
+
 /// Holds slots to their shares.
 #[async_trait]
 pub trait Share: Send + Sync {
@@ -72,5 +90,8 @@ pub trait Share: Send + Sync {
     async fn free_bytes(&self) -> Result<u64, DriverError>;
 
     /// Tells the slot's site which limits it meets, one sentence for each, for its administrators.
-    async fn tell_limits(&self, slot: Slot, sentences: &[String]) -> Result<(), DriverError>;
+    async fn tell_limits(&self, slot: Slot, limits: &[ToldLimit]) -> Result<(), DriverError>;
+
+    /// What the slot's site was told last: by the control plane before this one, perhaps.
+    async fn told(&self, slot: Slot) -> Result<Told, DriverError>;
 }

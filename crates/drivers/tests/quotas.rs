@@ -29,9 +29,13 @@ use aipress_drivers::PackagePlace;
 use aipress_drivers::Packages;
 use aipress_drivers::ShardIds;
 use aipress_drivers::ShardPaths;
+use aipress_drivers::Share;
 use aipress_drivers::Slot;
+use aipress_drivers::Told;
+use aipress_drivers::ToldLimit;
 use aipress_drivers::UidPlan;
 use aipress_drivers::local::LocalFiles;
+use aipress_drivers::local::LocalShare;
 use aipress_drivers::local::quota;
 use aipress_packages::build::ZipBuilder;
 use aipress_types::ShardId;
@@ -325,6 +329,16 @@ async fn a_file_system_without_quotas_says_why_and_what_to_do() {
     let shard = Shard::on("plain");
     let site = shard.site(1).await;
     assert_eq!(shard.files.hold(site.uid, site.slot, MB).await.unwrap(), None);
+    // There a mark holds it, which the next control plane finds with what the site was told.
+    let share = LocalShare::open(&shard.paths, shard.ids);
+    assert_eq!(share.told(site.slot).await.unwrap(), Told::default());
+    let limits = vec![ToldLimit { limit: "disk".to_owned(), words: "Full.".to_owned() }];
+    share.tell_limits(site.slot, &limits).await.unwrap();
+    share.set_full(site.slot, true).await.unwrap();
+    assert_eq!(share.told(site.slot).await.unwrap(), Told { is_full: true, limits });
+    share.tell_limits(site.slot, &[]).await.unwrap();
+    share.set_full(site.slot, false).await.unwrap();
+    assert_eq!(share.told(site.slot).await.unwrap(), Told::default());
     // One that accounts but holds nobody is not taken for one that does.
     let no = quota::look(&disks().join("counting")).unwrap_err();
     assert_eq!(no.why, "ext4: quotas of projects are not switched on");

@@ -45,6 +45,7 @@ use crate::reconcilers::cron;
 use crate::reconcilers::exports;
 use crate::reconcilers::health;
 use crate::reconcilers::limits;
+use crate::reconcilers::limits::Limits;
 use crate::reconcilers::mail;
 use crate::reconcilers::spares;
 use crate::reconcilers::tenant;
@@ -116,6 +117,7 @@ pub async fn run(
     for tenant in plane.tenants.list() {
         plane.queue.add(tenant.entry.intent.uid);
     }
+    let known = Limits::recall(&plane).await;
     let stop = lifecycle.drain.clone();
     let meta_of_inventories = meta.clone();
     let waker: Arc<dyn Waker> = Arc::new(GatewayWaker::new(&plane.config.gateway_url));
@@ -136,7 +138,7 @@ pub async fn run(
             intake::run(Arc::clone(&plane), parts.mail, stop.clone()),
         ),
         tasks::spawn("shard-places", limits::place(Arc::clone(&plane), stop.clone())),
-        tasks::spawn("shard-limits", limits::run(Arc::clone(&plane), stop.clone())),
+        tasks::spawn("shard-limits", limits::run(Arc::clone(&plane), known, stop.clone())),
         tasks::spawn("shard-spares", spares::run(Arc::clone(&plane), stop.clone())),
         tasks::spawn("shard-tenants", {
             let (queue, plane) = (Arc::clone(&plane.queue), Arc::clone(&plane));

@@ -40,6 +40,7 @@ use crate::files::SiteConfig;
 use crate::layout::Slot;
 use crate::share::ShareMet;
 use crate::share::SlotShare;
+use crate::share::ToldLimit;
 
 /// How long a real driver waits before it gives up a server that hangs.
 const HANG_LIMIT: Duration = Duration::from_secs(30);
@@ -76,6 +77,8 @@ struct World {
     quotas: BTreeMap<TenantUid, (u64, DiskHeld)>,
     /// Slots that may write nothing.
     full: BTreeSet<Slot>,
+    /// What their sites were told.
+    told: BTreeMap<Slot, Vec<ToldLimit>>,
     /// How often slots met their limits.
     met: BTreeMap<Slot, ShareMet>,
     workers: BTreeMap<Slot, u32>,

@@ -11,6 +11,8 @@ use crate::share::Share;
 use crate::share::ShareControls;
 use crate::share::ShareMet;
 use crate::share::SlotShare;
+use crate::share::Told;
+use crate::share::ToldLimit;
 
 /// As good as endless.
 const FREE: u64 = 1 << 50;
@@ -53,7 +55,17 @@ impl Share for SimWorld {
         self.call("share.free_bytes", |_| Ok(FREE)).await
     }
 
-    async fn tell_limits(&self, _slot: Slot, _sentences: &[String]) -> Result<(), DriverError> {
-        self.call("share.tell_limits", |_| Ok(())).await
+    async fn tell_limits(&self, slot: Slot, limits: &[ToldLimit]) -> Result<(), DriverError> {
+        let limits = limits.to_vec();
+        let told = self.call("share.tell_limits", move |world| Ok(world.told.insert(slot, limits)));
+        told.await.map(|_| ())
+    }
+
+    async fn told(&self, slot: Slot) -> Result<Told, DriverError> {
+        self.call("share.told", |world| {
+            let limits = world.told.get(&slot).cloned().unwrap_or_default();
+            Ok(Told { is_full: world.full.contains(&slot), limits })
+        })
+        .await
     }
 }

@@ -19,6 +19,8 @@ use aipress_drivers::DriverError;
 use aipress_drivers::ShareMet;
 use aipress_drivers::Slot;
 use aipress_drivers::SlotShare;
+use aipress_drivers::Told;
+use aipress_drivers::ToldLimit;
 use aipress_types::TenantUid;
 use aipress_types::tier::TierLimits;
 use tokio::time::Instant;
@@ -108,9 +110,8 @@ pub(crate) async fn place(plane: Arc<Plane>, stop: CancellationToken) {
     }
 }
 
-/// Looks until `stop`.
-pub(crate) async fn run(plane: Arc<Plane>, stop: CancellationToken) {
-    let mut limits = Limits::default();
+/// Looks until `stop`, beginning with what is known.
+pub(crate) async fn run(plane: Arc<Plane>, mut limits: Limits, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -140,6 +141,26 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// What sites were told before this process began. Called before anything is reported: a limit
+    /// that is met as before is no news, nor is it over because nobody has looked yet.
+    pub(crate) async fn recall(plane: &Plane) -> Self {
+        let mut limits = Self::default();
+        for seat in seated(plane) {
+            match plane.drivers.share.told(seat.slot).await {
+                Ok(told) => {
+                    let site = Site::recalled(&told);
+                    plane.tenants.limits_set(seat.uid, &site.sentences);
+                    limits.sites.insert(seat.uid, site);
+                }
+                Err(error) => {
+                    let uid = seat.uid;
+                    tracing::warn!(%uid, %error, "what the site was told of its limits is unknown");
+                }
+            }
+        }
+        limits
+    }
+
     /// Looks once at everything that is due.
     pub(crate) async fn look(&mut self, plane: &Plane) {
         let seated = seated(plane);
@@ -332,9 +353,11 @@ impl Limits {
             site.told.retain(|_, (_, until)| until.is_none_or(|until| until > now));
             let sentences: Vec<String> =
                 site.told.values().map(|(words, _)| words.clone()).collect();
-            // A shard that starts anew knows nothing of what the one before told.
+            // At first in any case: what was told may not have been read.
             if site.sentences != sentences || self.looks == 1 {
-                plane.drivers.share.tell_limits(seat.slot, &sentences).await?;
+                let told: Vec<ToldLimit> =
+                    site.told.iter().map(|(limit, (words, _))| limit.told(words)).collect();
+                plane.drivers.share.tell_limits(seat.slot, &told).await?;
                 for words in sentences.iter().filter(|words| !site.sentences.contains(words)) {
                     plane.tell(seat.uid, Severity::Warning, words.clone());
                 }
@@ -346,7 +369,49 @@ impl Limits {
     }
 }
 
+/// Names of limits, for the next control plane.
+const NAMES: [(Limit, &str); 9] = [
+    (Limit::Disk, "disk"),
+    (Limit::Server, "server"),
+    (Limit::Database, "database"),
+    (Limit::Cache, "cache"),
+    (Limit::Memory, "memory"),
+    (Limit::Processes, "processes"),
+    (Limit::Cpu, "cpu"),
+    (Limit::Query, "query"),
+    (Limit::Queries, "queries"),
+];
+
+impl Limit {
+    fn told(self, words: &str) -> ToldLimit {
+        let name = NAMES.iter().find(|(limit, _)| *limit == self).map_or("", |(_, name)| name);
+        ToldLimit { limit: name.to_owned(), words: words.to_owned() }
+    }
+}
+
 impl Site {
+    /// One of which the control plane before this one knew so much.
+    fn recalled(told: &Told) -> Self {
+        let mut site = Self { is_full: told.is_full, ..Self::default() };
+        let now = Instant::now();
+        for ToldLimit { limit, words } in &told.limits {
+            let Some((limit, _)) = NAMES.iter().find(|(_, name)| name == limit) else { continue };
+            let until = match limit {
+                // Looked at again before anything is told.
+                Limit::Disk | Limit::Server | Limit::Database => None,
+                Limit::Cache => {
+                    site.cache_until = Some(now + CACHE_REST);
+                    None
+                }
+                // When it happened is not known: it is told for a while longer.
+                _ => Some(now + TOLD),
+            };
+            site.told.insert(*limit, (words.clone(), until));
+        }
+        site.sentences = site.told.values().map(|(words, _)| words.clone()).collect();
+        site
+    }
+
     /// What holds as long as it is said again.
     fn hold(&mut self, limit: Limit, words: Option<String>) {
         match words {

@@ -22,6 +22,8 @@ use async_trait::async_trait;
 use rustix::process::Pid;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
+use serde::Deserialize;
+use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -36,6 +38,8 @@ use crate::share::Share;
 use crate::share::ShareControls;
 use crate::share::ShareMet;
 use crate::share::SlotShare;
+use crate::share::Told;
+use crate::share::ToldLimit;
 use crate::uids::ShardIds;
 use crate::uids::UnixIds;
 
@@ -43,6 +47,19 @@ use crate::uids::UnixIds;
 const MASTERS_EACH: u32 = 10;
 /// Title of a php-fpm master.
 const MASTER: &str = "php-fpm: master process";
+
+/// What a slot's file of limits has at most, in bytes: a sentence for each of them.
+const SAID_MAX: usize = 64 * 1024;
+
+/// A slot's file of limits.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SaidOfLimits {
+    /// Sentences, for the site (`php/mu-plugins/aipress/limits.php`).
+    limits: Vec<String>,
+    /// The names of the same limits, for the next control plane.
+    names: Vec<String>,
+}
 
 /// The shares of a shard's slots on this machine.
 #[derive(Debug, Clone)]
@@ -235,11 +252,33 @@ impl Share for LocalShare {
         .await
     }
 
-    async fn tell_limits(&self, slot: Slot, sentences: &[String]) -> Result<(), DriverError> {
-        let text = serde_json::to_vec(&serde_json::json!({ "limits": sentences }))
+    async fn tell_limits(&self, slot: Slot, limits: &[ToldLimit]) -> Result<(), DriverError> {
+        let said = SaidOfLimits {
+            limits: limits.iter().map(|told| told.words.clone()).collect(),
+            names: limits.iter().map(|told| told.limit.clone()).collect(),
+        };
+        let text = serde_json::to_vec(&said)
             .map_err(|error| DriverError::failed("tell a site its limits", error))?;
-        let text = (!sentences.is_empty()).then_some(text);
+        let text = (!limits.is_empty()).then_some(text);
         self.write(slot, ShardPaths::SLOT_LIMITS, text.as_deref())
+    }
+
+    async fn told(&self, slot: Slot) -> Result<Told, DriverError> {
+        let path = self.paths.slot(slot);
+        let fail = |error| DriverError::io("read what a site was told", &path, error);
+        let folder = beneath::open_dir(&path).map_err(fail)?;
+        let is_full = beneath::stat_at(&folder, ShardPaths::SLOT_FULL).map_err(fail)?.is_some();
+        let text = match beneath::read_at(&folder, ShardPaths::SLOT_LIMITS, SAID_MAX) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(fail)?,
+        };
+        // One that is damaged is written anew by whoever finds what the site meets.
+        let said: SaidOfLimits = serde_json::from_slice(&text).unwrap_or_default();
+        let pairs = said.names.into_iter().zip(said.limits);
+        Ok(Told {
+            is_full,
+            limits: pairs.map(|(limit, words)| ToldLimit { limit, words }).collect(),
+        })
     }
 }
 

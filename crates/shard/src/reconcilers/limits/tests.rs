@@ -86,14 +86,14 @@ async fn a_database_over_its_limit_stops_growing_until_it_is_smaller() {
 }
 
 /// A site on a machine of its own.
-struct Told {
+struct OnMachine {
     machine: Machine,
     plane: Arc<Plane>,
     uid: TenantUid,
     limits: Limits,
 }
 
-impl Told {
+impl OnMachine {
     async fn new() -> Self {
         let machine = Machine::new();
         let plane = machine.plane();
@@ -140,7 +140,7 @@ async fn what_the_kernel_counted_is_told_in_words() {
             Some("The site tried to run more than 64 processes at once."),
         ),
     ] {
-        let mut told = Told::new().await;
+        let mut told = OnMachine::new().await;
         told.meet(met);
         assert_eq!(told.look().await, words.into_iter().collect::<Vec<_>>(), "{met:?}");
     }
@@ -148,7 +148,7 @@ async fn what_the_kernel_counted_is_told_in_words() {
 
 #[tokio::test(start_paused = true)]
 async fn a_site_that_wants_all_its_cpu_all_the_time_weighs_less_until_it_is_calm() {
-    let mut told = Told::new().await;
+    let mut told = OnMachine::new().await;
     let slot = told.plane.tenants.fetch(told.uid).unwrap().entry.slot.unwrap();
     let world = told.machine.world.clone();
     let weight = || world.share(Slot::new(slot).unwrap()).unwrap().cpu_weight;
@@ -164,7 +164,7 @@ async fn a_site_that_wants_all_its_cpu_all_the_time_weighs_less_until_it_is_calm
 
 #[tokio::test(start_paused = true)]
 async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
-    let mut told = Told::new().await;
+    let mut told = OnMachine::new().await;
     told.machine.world.set_busy_queries(&[BusySite { uid: told.uid, queries: 1, is_held: true }]);
     told.machine.world.run_long_query(told.uid);
     assert_eq!(
@@ -187,9 +187,9 @@ async fn queries_that_were_ended_or_are_many_are_told_for_a_while() {
 
 #[tokio::test(start_paused = true)]
 async fn a_site_that_met_its_quota_is_told_and_no_mark_stops_it() {
-    let mut told = Told::new().await;
+    let mut told = OnMachine::new().await;
     let limit = 5_000_000_000;
-    let has = |told: &Told, bytes, files| {
+    let has = |told: &OnMachine, bytes, files| {
         let held = DiskHeld { bytes, files, files_max: 1000 };
         told.machine.world.set_held(told.uid, held);
     };
@@ -214,4 +214,30 @@ async fn a_site_that_met_its_quota_is_told_and_no_mark_stops_it() {
     tokio::time::advance(WALK).await;
     let many = told.look().await;
     assert!(many.len() == 1 && many[0].starts_with("The site has 1000 files"), "{many:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_plane_that_starts_anew_knows_what_was_told() {
+    let mut site = OnMachine::new().await;
+    let held = DiskHeld { bytes: 5_000_000_000, files: 10, files_max: 1000 };
+    site.machine.world.set_held(site.uid, held);
+    site.meet(ShareMet { memory_kills: 1, ..ShareMet::default() });
+    tokio::time::advance(WALK).await;
+    let known = site.look().await;
+    assert_eq!(known.len(), 2, "{known:?}");
+    // It is reported from the first moment on, and no line of the log says it a second time.
+    let plane = site.machine.plane();
+    let recalled = Limits::recall(&plane).await;
+    assert_eq!(plane.tenants.fetch(site.uid).unwrap().observed.limits, known);
+    assert_eq!(recalled.sites[&site.uid].sentences, known);
+    let mut site = OnMachine { plane, limits: recalled, ..site };
+    // Other figures are the same limit.
+    let held = DiskHeld { bytes: 4_950_000_000, ..held };
+    site.machine.world.set_held(site.uid, held);
+    assert_eq!(site.look().await, known);
+    // What is over by then is told as that, and what happened in a moment after a while.
+    site.machine.world.set_held(site.uid, DiskHeld { bytes: 1000, ..held });
+    assert_eq!(site.look().await, known[1..]);
+    tokio::time::advance(TOLD).await;
+    assert!(site.look().await.is_empty());
 }
