@@ -4,6 +4,7 @@
 #[macro_use]
 mod examples;
 
+mod audit;
 mod change;
 mod clean_data;
 mod completion;
@@ -30,6 +31,8 @@ mod transfer;
 mod up;
 mod webhook;
 
+pub(crate) use audit::AuditList;
+pub(crate) use audit::AuditVerb;
 pub(crate) use change::Guarded;
 pub(crate) use change::Plain;
 pub(crate) use change::Wait;
@@ -194,6 +197,12 @@ pub(crate) enum Verb {
         "aipress events --since oldest",
     ])]
     Events(Events),
+    /// Who did what, and whether that record is whole
+    #[command(subcommand, after_help = examples![
+        "aipress audit list --tenant bakery",
+        "aipress audit verify",
+    ])]
+    Audit(AuditVerb),
     /// Addresses that are told of events
     #[command(subcommand, after_help = examples![
         r#"aipress webhook create https://example.org/hook --kind "tenant.*""#,

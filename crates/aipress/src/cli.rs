@@ -2,6 +2,7 @@
 //! person's own settings).
 
 pub(crate) mod apply;
+pub(crate) mod audit;
 pub(crate) mod config;
 mod confirm;
 pub(crate) mod connect;

@@ -217,6 +217,7 @@ async fn run(args: Args, asked: roles::Asked) -> Result<(), Failure> {
         Verb::Package(verb) => cli::package::run(data, connect, verb, output).await,
         Verb::Operation(verb) => cli::operation::run(data, connect, verb, output).await,
         Verb::Events(events) => cli::events::run(data, connect, events, output).await,
+        Verb::Audit(verb) => cli::audit::run(data, connect, verb, output).await,
         Verb::Webhook(verb) => cli::webhook::run(data, connect, verb, output).await,
         Verb::Route(route) => cli::route::run(data, connect, &route, output).await,
     }

@@ -1,5 +1,6 @@
 //! The typed client of the public API; every face of the platform goes through it.
 
+mod audit;
 mod call;
 mod error;
 mod events;

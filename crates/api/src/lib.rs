@@ -31,6 +31,10 @@ pub mod transfer;
 pub mod webhook;
 pub mod wp;
 
+pub use audit::AuditChainView;
+pub use audit::AuditFault;
+pub use audit::AuditFindingView;
+pub use audit::AuditVerificationView;
 pub use audit::AuditView;
 pub use document::ApiVersion;
 pub use document::DocumentKind;

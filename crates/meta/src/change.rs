@@ -27,14 +27,26 @@ use crate::plane::Plane;
 pub(crate) struct Origin {
     /// Who, such as `user:<uuid>` or `role:meta`.
     pub(crate) actor: String,
+    /// The actor's account; `None` for roles.
+    pub(crate) account: Option<AccountId>,
     /// The request that it came with.
     pub(crate) request_id: Option<String>,
+    /// Why, as the actor said.
+    pub(crate) reason: Option<String>,
+    /// Hash of the plan that it is applied from.
+    pub(crate) plan: Option<String>,
 }
 
 impl Origin {
     /// A change that meta makes by itself.
     pub(crate) fn meta() -> Self {
-        Self { actor: "role:meta".to_owned(), request_id: None }
+        Self {
+            actor: "role:meta".to_owned(),
+            account: None,
+            request_id: None,
+            reason: None,
+            plan: None,
+        }
     }
 }
 
@@ -66,6 +78,27 @@ pub(crate) struct Note<'a> {
     pub(crate) after: Option<Value>,
 }
 
+/// What something was done to.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) account: Option<AccountId>,
+}
+
+impl Subject<'_> {
+    /// A site.
+    pub(crate) fn tenant(tenant: &TenantRecord) -> Self {
+        Self {
+            kind: "tenant",
+            id: tenant.uid.to_string(),
+            name: Some(tenant.name.to_string()),
+            account: Some(tenant.account),
+        }
+    }
+}
+
 impl<'p> Change<'p> {
     /// Takes the registry's write lock: no I/O until [`Change::commit`].
     pub(crate) async fn begin(plane: &'p Plane) -> Result<Self, StoreError> {
@@ -84,6 +117,37 @@ impl<'p> Change<'p> {
         })
     }
 
+    /// Writes an audit row.
+    pub(crate) async fn audit(
+        &mut self,
+        origin: &Origin,
+        subject: Subject<'_>,
+        note: Note<'_>,
+    ) -> Result<(), StoreError> {
+        // People of the platform work on what is a customer's in the customer's name.
+        let is_others = origin.account.is_some() && origin.account != subject.account;
+        let on_behalf_of = subject.account.filter(|_| is_others);
+        self.txn
+            .audit_append(&AuditInsert {
+                at: self.now,
+                actor: origin.actor.clone(),
+                on_behalf_of: on_behalf_of.map(|account| format!("account:{account}")),
+                action: note.action.to_owned(),
+                resource_kind: subject.kind.to_owned(),
+                resource_id: subject.id,
+                resource_name: subject.name,
+                account: subject.account,
+                request_id: origin.request_id.clone(),
+                plan: origin.plan.clone(),
+                before: note.before,
+                after: note.after,
+                reason: origin.reason.clone(),
+                outcome: "allowed".to_owned(),
+            })
+            .await
+            .map(drop)
+    }
+
     /// Writes the audit row and the event of a change of a tenant.
     pub(crate) async fn note_tenant(
         &mut self,
@@ -99,24 +163,9 @@ impl<'p> Change<'p> {
             after: note.after.clone(),
             ..Noted::default()
         });
-        self.txn
-            .audit_append(&AuditInsert {
-                at: self.now,
-                actor: origin.actor.clone(),
-                on_behalf_of: None,
-                action: note.action.to_owned(),
-                resource_kind: "tenant".to_owned(),
-                resource_id: tenant.uid.to_string(),
-                resource_name: Some(tenant.name.to_string()),
-                account: Some(tenant.account),
-                request_id: origin.request_id.clone(),
-                before: note.before,
-                after: note.after,
-                reason: None,
-                outcome: "allowed".to_owned(),
-            })
-            .await?;
-        self.tell_tenant(note.action, tenant).await
+        let action = note.action;
+        self.audit(origin, Subject::tenant(tenant), note).await?;
+        self.tell_tenant(action, tenant).await
     }
 
     /// Writes an event.
@@ -167,26 +216,12 @@ impl<'p> Change<'p> {
             after: note.after.clone(),
             ..Noted::default()
         });
-        self.txn
-            .audit_append(&AuditInsert {
-                at: self.now,
-                actor: origin.actor.clone(),
-                on_behalf_of: None,
-                action: note.action.to_owned(),
-                resource_kind: "shard".to_owned(),
-                resource_id: shard.to_string(),
-                resource_name: None,
-                account: None,
-                request_id: origin.request_id.clone(),
-                before: note.before,
-                after: note.after,
-                reason: None,
-                outcome: "allowed".to_owned(),
-            })
-            .await?;
+        let id = shard.to_string();
+        let action = note.action.to_owned();
+        self.audit(origin, Subject { kind: "shard", id, name: None, account: None }, note).await?;
         self.tell(EventInsert {
             at: self.now,
-            kind: note.action.to_owned(),
+            kind: action,
             tenant: None,
             shard: Some(shard),
             account: None,
@@ -217,26 +252,12 @@ impl<'p> Change<'p> {
             after: note.after.clone(),
             ..Noted::default()
         });
-        self.txn
-            .audit_append(&AuditInsert {
-                at: self.now,
-                actor: origin.actor.clone(),
-                on_behalf_of: None,
-                action: note.action.to_owned(),
-                resource_kind: "webhook".to_owned(),
-                resource_id: webhook.id.to_string(),
-                resource_name: None,
-                account: Some(webhook.account),
-                request_id: origin.request_id.clone(),
-                before: note.before,
-                after: note.after,
-                reason: None,
-                outcome: "allowed".to_owned(),
-            })
-            .await?;
+        let (id, account) = (webhook.id.to_string(), Some(webhook.account));
+        let action = note.action.to_owned();
+        self.audit(origin, Subject { kind: "webhook", id, name: None, account }, note).await?;
         self.tell(EventInsert {
             at: self.now,
-            kind: note.action.to_owned(),
+            kind: action,
             tenant: None,
             shard: None,
             account: Some(webhook.account),
@@ -273,23 +294,14 @@ impl<'p> Change<'p> {
         account: Option<AccountId>,
         data: Value,
     ) -> Result<(), StoreError> {
-        self.txn
-            .audit_append(&AuditInsert {
-                at: self.now,
-                actor: origin.actor.clone(),
-                on_behalf_of: None,
-                action: action.to_owned(),
-                resource_kind: "package".to_owned(),
-                resource_id: package.0.to_owned(),
-                resource_name: Some(package.1.to_owned()),
-                account,
-                request_id: origin.request_id.clone(),
-                before: None,
-                after: Some(data.clone()),
-                reason: None,
-                outcome: "allowed".to_owned(),
-            })
-            .await?;
+        let subject = Subject {
+            kind: "package",
+            id: package.0.to_owned(),
+            name: Some(package.1.to_owned()),
+            account,
+        };
+        let note = Note { action, before: None, after: Some(data.clone()) };
+        self.audit(origin, subject, note).await?;
         self.tell(EventInsert {
             at: self.now,
             kind: action.to_owned(),

@@ -28,6 +28,7 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     AuditList,
+    AuditVerify,
     EventList,
     ExportRead,
     ImportRead,
@@ -142,6 +143,7 @@ pub(crate) fn authorize(
                 | Action::OperationList
                 | Action::EventList
                 | Action::AuditList
+                | Action::AuditVerify
                 | Action::PlanApply
                 | Action::PlanCreate
                 | Action::PlanRead

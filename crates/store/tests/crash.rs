@@ -109,6 +109,7 @@ fn audit(tenant: &TenantRecord) -> AuditInsert {
         resource_name: None,
         account: None,
         request_id: None,
+        plan: None,
         before: None,
         after: None,
         reason: None,

@@ -65,6 +65,10 @@ pub(crate) struct Connect {
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
 
+    /// Why a change is made, for the audit log
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+
     #[arg(skip)]
     pub(crate) sources: Sources,
 }

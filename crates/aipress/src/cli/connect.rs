@@ -29,5 +29,5 @@ pub(crate) fn client(data: Option<&Path>, connect: &Connect) -> Result<ApiClient
         http = http.trusting(&Trust::File(authorities));
     }
     let token = target.token.map(|token| token.expose().to_owned());
-    Ok(ApiClient::new(http, host, token).dry_run(connect.dry_run))
+    Ok(ApiClient::new(http, host, token).dry_run(connect.dry_run).because(connect.reason.clone()))
 }

@@ -30,19 +30,26 @@ pub struct ApiClient {
     host: String,
     token: Option<String>,
     dry_run: bool,
+    reason: Option<String>,
     only_if: Option<(HeaderName, String)>,
 }
 
 impl ApiClient {
     /// A client that sends `host` as the name it calls and `token` as its proof.
     pub fn new(http: Client, host: impl Into<String>, token: Option<String>) -> Self {
-        Self { http, host: host.into(), token, dry_run: false, only_if: None }
+        Self { http, host: host.into(), token, dry_run: false, reason: None, only_if: None }
     }
 
     /// With `true`, every change that has a dry run ends in [`ApiError::Planned`] and changes
     /// nothing.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
+        self
+    }
+
+    /// Says with each change why it is made, for the audit log.
+    pub fn because(mut self, reason: Option<String>) -> Self {
+        self.reason = reason;
         self
     }
 
@@ -148,6 +155,9 @@ impl ApiClient {
             .header(header::ACCEPT, "application/json, application/problem+json");
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(reason) = &self.reason {
+            request = request.header("audit-reason", reason.as_bytes());
         }
         request
     }

@@ -30,7 +30,7 @@ impl FromRequestParts<Arc<Plane>> for Caller {
         plane: &Arc<Plane>,
     ) -> Result<Self, Self::Rejection> {
         let caller = match parts.extensions.get::<Proven>() {
-            Some(Proven(caller)) => caller.clone(),
+            Some(Proven { caller, .. }) => caller.clone(),
             None => authenticate(plane, &parts.headers).await?,
         };
         if let Some(note) = parts.extensions.get::<AccessNote>() {

@@ -37,10 +37,10 @@ use crate::codes;
 use crate::http::dispatch::Kept;
 use crate::http::dispatch::Proven;
 use crate::http::dry_run;
-use crate::http::envelope::RequestId;
 use crate::http::json;
 use crate::http::query::Params;
 use crate::http::reply;
+use crate::http::told::Told;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -109,10 +109,9 @@ impl Call {
         params.only(queries)?;
         let dry_run = dry_run::is_asked(&params)?;
         let path = parts.uri.path_and_query().map_or("", |path| path.as_str()).to_owned();
-        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {
             plane: Arc::clone(plane),
-            origin: Origin { actor: caller.actor(), request_id },
+            origin: Told::of(parts)?.by(&caller),
             caller,
             condition,
             key,

@@ -27,7 +27,13 @@ const OUTPUT_MAX: usize = 256 * 1024;
 
 /// Who sends a request from within. Never from the network: extensions have no form there.
 #[derive(Debug, Clone)]
-pub(crate) struct Proven(pub(crate) Caller);
+pub(crate) struct Proven {
+    pub(crate) caller: Caller,
+    /// Why, as was said with the request from outside.
+    pub(crate) reason: Option<String>,
+    /// Hash of the plan that is applied.
+    pub(crate) plan: Option<String>,
+}
 
 /// What must hold for a request from within.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +55,8 @@ pub(crate) struct Inner<'a> {
     pub(crate) body: &'a Value,
     pub(crate) dry_run: bool,
     pub(crate) only_if: OnlyIf<'a>,
+    /// Hash of the plan that it is of.
+    pub(crate) plan: Option<&'a str>,
 }
 
 /// The answer.
@@ -84,7 +92,11 @@ pub(crate) async fn send(scope: &Arc<Scope>, inner: Inner<'_>) -> Result<Done, A
     let mut request = request
         .body(body)
         .map_err(|error| ApiError::field("/path", format!("is no path of the API: {error}")))?;
-    request.extensions_mut().insert(Proven(scope.caller.clone()));
+    request.extensions_mut().insert(Proven {
+        caller: scope.caller.clone(),
+        reason: scope.origin.reason.clone(),
+        plan: inner.plan.map(str::to_owned),
+    });
     if let Some(id) = &scope.origin.request_id {
         request.extensions_mut().insert(RequestId(id.clone()));
     }

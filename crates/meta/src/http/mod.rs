@@ -28,6 +28,7 @@ pub(crate) mod schemas;
 pub(crate) mod shards;
 pub(crate) mod sse;
 pub(crate) mod tenants;
+pub(crate) mod told;
 pub(crate) mod upload;
 pub(crate) mod webhooks;
 
@@ -72,6 +73,7 @@ fn routes() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(packages::show::show, packages::delete::delete))
         .routes(routes!(packages::fetch::fetch))
         .routes(routes!(audit::list::list))
+        .routes(routes!(audit::verification::verification))
         .routes(routes!(events::list::list))
         .merge(webhooks::routes())
         .routes(routes!(me::show::show))

@@ -132,6 +132,7 @@ fn complete(operation: &mut Operation, changes: bool, conditional: bool, planned
                 "Any text, new for each change: sent twice within 24 h, the change happens once \
                  and the first answer is given again, with `Idempotency-Replayed: true`",
             ),
+            ("Audit-Reason", "Why, for the audit log: 1 to 500 characters on one line, in UTF-8"),
             ("If-Match", "Only if the etag is still this one; else 412 `etag_mismatch`"),
         ] {
             if name == "If-Match" && !conditional {
@@ -216,6 +217,9 @@ fn bounded(parameter: &mut RefOr<Parameter>) {
         "Idempotency-Key" => {
             (object.min_length, object.max_length) = (Some(1), Some(255));
             object.pattern = Some("^[!-~]{1,255}$".to_owned());
+        }
+        "Audit-Reason" => {
+            (object.min_length, object.max_length) = (Some(1), Some(500));
         }
         "since" | "until" => {
             object.format = Some(SchemaFormat::Custom("date-time".to_owned()));

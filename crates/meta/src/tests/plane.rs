@@ -41,7 +41,11 @@ pub(super) fn scope(plane: &Arc<Plane>, caller: &Caller) -> Scope {
     Scope {
         plane: Arc::clone(plane),
         caller: caller.clone(),
-        origin: Origin { actor: caller.actor(), request_id: None },
+        origin: Origin {
+            actor: caller.actor(),
+            account: Some(caller.account.id),
+            ..Origin::meta()
+        },
         condition: None,
         claim: None,
         dry_run: None,

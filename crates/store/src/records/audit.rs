@@ -1,5 +1,6 @@
 //! The audit log: who did what to what, with the state before and after. Rows are only appended;
-//! erasing a tenant replaces its `before` and `after` by their SHA-256.
+//! erasing a tenant removes the payload of its rows (name, before, after, reason), whose hash stays.
+//! Rows are chained ([ADR 0017](../../../../docs/adr/0017-audit-chains.md)).
 
 use aipress_types::AccountId;
 use serde::Deserialize;
@@ -28,6 +29,8 @@ pub struct AuditInsert {
     pub account: Option<AccountId>,
     /// The request that it came with.
     pub request_id: Option<String>,
+    /// Hash of the plan that it was applied from.
+    pub plan: Option<String>,
     /// How it was; no secrets.
     pub before: Option<Value>,
     /// How it is; no secrets.
@@ -45,7 +48,81 @@ pub struct AuditRecord {
     pub id: u64,
     /// What it tells.
     pub entry: AuditInsert,
+    /// Its place in its chain, from 1.
+    pub seq: u64,
+    /// Random bytes in front of the payload when it is hashed; `None` once it is erased.
+    pub salt: Option<Vec<u8>>,
+    /// SHA-256 of the salted payload.
+    pub payload_sha256: Vec<u8>,
+    /// SHA-256 over the link before, the columns and `payload_sha256`.
+    pub link: Vec<u8>,
 }
+
+/// One end of one chain, or what was known of a place in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The account's id, or [`PLATFORM_CHAIN`].
+    pub chain: String,
+    /// Place of the row.
+    pub seq: u64,
+    /// Its link.
+    pub link: [u8; 32],
+}
+
+/// The chain of rows that concern no account.
+pub const PLATFORM_CHAIN: &str = "platform";
+
+/// What is wrong with a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditFault {
+    /// The row is not as it was written, or the one before it is not.
+    Changed,
+    /// Rows from here on, up to the next one that is there, are gone.
+    Missing,
+    /// A row that no change has written.
+    Added,
+    /// Rows at the end of the chain are gone.
+    CutOff,
+    /// The row fits its chain, but it is another one than a checkpoint was signed for.
+    Rewritten,
+    /// The payload is gone, and what it tells of was never erased.
+    Erased,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFinding {
+    /// In which chain.
+    pub chain: String,
+    /// At which place; the first one of those that are gone.
+    pub seq: u64,
+    /// Up to which place, where that is another one.
+    pub until: u64,
+    /// Number of the row, where there is one.
+    pub id: Option<u64>,
+    /// What it is.
+    pub fault: AuditFault,
+}
+
+/// What a look at all rows found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditVerification {
+    /// The ends of the chains as they are.
+    pub heads: Vec<AuditHead>,
+    /// Rows looked at.
+    pub rows: u64,
+    /// Rows whose payload was rightly erased.
+    pub erased: u64,
+    /// Places that were compared with what was known of them.
+    pub anchors: u64,
+    /// What is wrong, the first [`AUDIT_FINDINGS_MAX`] of it.
+    pub findings: Vec<AuditFinding>,
+    /// How much is wrong in all.
+    pub faults: u64,
+}
+
+/// Most findings that are told one by one.
+pub const AUDIT_FINDINGS_MAX: usize = 100;
 
 /// Which rows are wanted; every field that is given must fit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

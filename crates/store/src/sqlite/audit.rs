@@ -1,17 +1,17 @@
 //! The audit log.
 
 use aipress_types::TenantUid;
-use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
 use sqlx::QueryBuilder;
 use sqlx::Sqlite;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
 
 use super::Result;
+use super::audit_chain;
+use super::audit_chain::Fixed;
+use super::audit_chain::Payload;
 use super::columns::Columns;
-use super::columns::json_text;
 use super::columns::json_text_or_none;
 use super::columns::micros;
 use super::columns::number;
@@ -50,11 +50,16 @@ fn record(row: &SqliteRow) -> Result<AuditRecord> {
             resource_name: columns.text_or_none("resource_name")?,
             account: columns.parsed_or_none("account")?,
             request_id: columns.text_or_none("request_id")?,
+            plan: columns.text_or_none("plan")?,
             before: columns.json_or_none("before")?,
             after: columns.json_or_none("after")?,
             reason: columns.text_or_none("reason")?,
             outcome: columns.text("outcome")?,
         },
+        seq: columns.count("seq")?,
+        salt: columns.blob_or_none("salt")?,
+        payload_sha256: columns.blob("payload_sha256")?,
+        link: columns.blob("link")?,
     })
 }
 
@@ -101,11 +106,44 @@ async fn audit_list(
 }
 
 async fn audit_append(conn: &mut SqliteConnection, entry: &AuditInsert) -> Result<u64> {
+    let chain = audit_chain::chain_of(entry.account);
+    // In the transaction of the change, which is the only one that writes: nobody else takes this
+    // place meanwhile.
+    let head = audit_chain::head(conn, &chain).await?;
+    // Version 4: 122 random bits.
+    let salt = Uuid::new_v4().into_bytes();
+    let before = json_text_or_none(entry.before.as_ref())?;
+    let after = json_text_or_none(entry.after.as_ref())?;
+    let payload_sha256 = Payload {
+        salt: &salt,
+        resource_name: entry.resource_name.as_deref().map(str::as_bytes),
+        before: before.as_deref().map(str::as_bytes),
+        after: after.as_deref().map(str::as_bytes),
+        reason: entry.reason.as_deref().map(str::as_bytes),
+    }
+    .sha256();
+    let seq = head.seq + 1;
+    let link = Fixed {
+        chain: chain.as_bytes(),
+        seq,
+        at: micros(entry.at),
+        actor: entry.actor.as_bytes(),
+        on_behalf_of: entry.on_behalf_of.as_deref().map(str::as_bytes),
+        action: entry.action.as_bytes(),
+        resource_kind: entry.resource_kind.as_bytes(),
+        resource_id: entry.resource_id.as_bytes(),
+        request_id: entry.request_id.as_deref().map(str::as_bytes),
+        plan: entry.plan.as_deref().map(str::as_bytes),
+        outcome: entry.outcome.as_bytes(),
+        payload_sha256,
+    }
+    .link(&head.link);
     let done = sqlx::query(
         r#"INSERT INTO audit
                (at, actor, on_behalf_of, action, resource_kind, resource_id, resource_name,
-                account, request_id, "before", "after", reason, outcome)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
+                account, request_id, plan, "before", "after", reason, outcome,
+                seq, salt, payload_sha256, link)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#,
     )
     .bind(micros(entry.at))
     .bind(&entry.actor)
@@ -116,42 +154,33 @@ async fn audit_append(conn: &mut SqliteConnection, entry: &AuditInsert) -> Resul
     .bind(&entry.resource_name)
     .bind(entry.account.map(|account| account.to_string()))
     .bind(&entry.request_id)
-    .bind(json_text_or_none(entry.before.as_ref())?)
-    .bind(json_text_or_none(entry.after.as_ref())?)
+    .bind(&entry.plan)
+    .bind(before)
+    .bind(after)
     .bind(&entry.reason)
     .bind(&entry.outcome)
-    .execute(conn)
+    .bind(number(seq))
+    .bind(&salt[..])
+    .bind(&payload_sha256[..])
+    .bind(&link[..])
+    .execute(&mut *conn)
     .await
     .db()?;
+    audit_chain::head_put(conn, &chain, seq, &link).await?;
     Ok(u64::try_from(done.last_insert_rowid()).unwrap_or(0))
 }
 
-/// Replaces what the log says about a tenant's content by its SHA-256: who did what and when
-/// stays, and a copy that somebody kept can still be proved.
+/// Removes what the log says about a tenant's content, and the salt, so that nobody can guess it
+/// from the hash that stays: who did what and when remains, and the chain holds.
 pub(super) async fn audit_redact(conn: &mut SqliteConnection, uid: TenantUid) -> Result<()> {
-    let rows = sqlx::query(
-        r#"SELECT id, "before", "after" FROM audit
+    sqlx::query(
+        r#"UPDATE audit
+           SET resource_name = NULL, "before" = NULL, "after" = NULL, reason = NULL, salt = NULL
            WHERE resource_kind = 'tenant' AND resource_id = ?"#,
     )
     .bind(uid.to_string())
-    .fetch_all(&mut *conn)
+    .execute(conn)
     .await
-    .db()?;
-    for row in &rows {
-        let columns = Columns::new("audit", row);
-        let hashed = |text: Option<String>| {
-            text.map(|text| {
-                json_text(&json!({ "sha256": hex::encode(Sha256::digest(text.as_bytes())) }))
-            })
-            .transpose()
-        };
-        sqlx::query(r#"UPDATE audit SET "before" = ?, "after" = ? WHERE id = ?"#)
-            .bind(hashed(columns.text_or_none("before")?)?)
-            .bind(hashed(columns.text_or_none("after")?)?)
-            .bind(columns.count::<i64>("id")?)
-            .execute(&mut *conn)
-            .await
-            .db()?;
-    }
-    Ok(())
+    .db()
+    .map(drop)
 }

@@ -9,6 +9,7 @@ use sqlx::Row;
 use sqlx::SqliteConnection;
 
 use super::Result;
+use super::audit_chain;
 use super::result_codes::Db;
 use crate::error::StoreError;
 
@@ -28,6 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_exports", include_str!("../../migrations/sqlite/0006_exports.sql")),
     ("0007_imports", include_str!("../../migrations/sqlite/0007_imports.sql")),
     ("0010_list_plans", include_str!("../../migrations/sqlite/0010_list_plans.sql")),
+    (audit_chain::MIGRATION, include_str!("../../migrations/sqlite/0025_audit_chain.sql")),
 ];
 
 /// Applies what is missing.
@@ -56,6 +58,10 @@ async fn run_list(
     let done = applied(&mut txn, migrations).await?;
     for (place, (name, sql)) in migrations.iter().enumerate().skip(done) {
         sqlx::raw_sql(*sql).execute(&mut *txn).await.db()?;
+        if *name == audit_chain::MIGRATION {
+            // SQLite has no SHA-256.
+            audit_chain::link_all(&mut txn).await?;
+        }
         sqlx::query("INSERT INTO schema_migrations (version, name, sha256) VALUES (?, ?, ?)")
             .bind(i64::try_from(place + 1).unwrap_or(i64::MAX))
             .bind(*name)

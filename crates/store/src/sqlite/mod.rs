@@ -9,6 +9,8 @@
 mod access;
 mod accounts;
 mod audit;
+mod audit_chain;
+mod audit_verify;
 mod columns;
 mod events;
 mod idempotency;

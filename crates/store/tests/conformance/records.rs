@@ -152,6 +152,7 @@ pub(crate) fn audit(action: &str, resource_id: &str, seconds: i64) -> AuditInser
         resource_name: Some("bakery".to_owned()),
         account: None,
         request_id: Some("r1".to_owned()),
+        plan: None,
         before: None,
         after: Some(json!({ "title": "Crumbs" })),
         reason: None,

@@ -309,6 +309,12 @@ SH
 until_stopped <<'SH'
 aipress events --follow --kind "tenant.*" -o json | jq .data
 SH
+aipress audit list
+aipress audit list --tenant bakery
+aipress audit list --tenant bakery --action tenant.suspend
+aipress audit list --since 2026-11-01T00:00:00Z --limit 500 -o json
+aipress audit verify
+aipress audit verify --account platform
 aipress webhook create https://example.org/hook
 aipress webhook create https://example.org/hook --kind "tenant.*"
 aipress webhook create https://example.org/hook --tenant bakery

@@ -51,7 +51,7 @@ pub(crate) async fn apply(scope: &Arc<Scope>, id: &str) -> Result<Answer, ApiErr
     let (mut results, mut kept) = (Vec::new(), Vec::new());
     for attempt in 1..=TRIES {
         let etags = still_holds(scope, &record, &planned).await?;
-        (results, kept) = send(scope, &planned.items, &etags).await?;
+        (results, kept) = send(scope, &planned, &etags).await?;
         let moved = results.len() == 1
             && results.first().is_some_and(|only: &PlanResult| only.status == 412);
         if !moved || attempt == TRIES {
@@ -162,6 +162,7 @@ pub(crate) async fn plan_again(
         body: &item.body,
         dry_run: true,
         only_if: OnlyIf::Whatever,
+        plan: None,
     };
     let done = dispatch::send(scope, inner).await?;
     if done.status >= 400 {
@@ -175,11 +176,11 @@ pub(crate) async fn plan_again(
 /// The answers; and the same without what is shown but once.
 async fn send(
     scope: &Arc<Scope>,
-    items: &[PlanItem],
+    planned: &PlanView,
     etags: &[Option<String>],
 ) -> Result<(Vec<PlanResult>, Vec<PlanResult>), ApiError> {
     let (mut results, mut kept): (Vec<PlanResult>, Vec<PlanResult>) = (Vec::new(), Vec::new());
-    for (item, etag) in items.iter().zip(etags) {
+    for (item, etag) in planned.items.iter().zip(etags) {
         let only_if = match etag {
             Some(etag) => OnlyIf::Etag(etag),
             None if item.action == create::KIND => OnlyIf::Absent,
@@ -191,6 +192,7 @@ async fn send(
             body: &item.body,
             dry_run: false,
             only_if,
+            plan: Some(&planned.hash),
         };
         let done = dispatch::send(scope, inner).await?;
         let status = done.status;

@@ -80,7 +80,7 @@ fn occurs(code: &Code, traits: Traits<'_>) -> bool {
         "invalid_idempotency_key" | "idempotency_in_flight" | "idempotency_mismatch" => changes,
         "unauthenticated" | "forbidden" => !is_open,
         // In lists, what a filter names.
-        "not_found" => is_named || of_site || plans || is_paged || beneath("/v1/imports"),
+        "not_found" => is_named || of_site || plans || is_paged || beneath("/v1/imports") || beneath("/v1/audit"),
         "not_observed_yet" => path == "/v1/tenants/{id}/inventory",
         // The path's affair, and no endpoint's but of those that take a request in a request, and
         // where a word stands beside a checksum.
@@ -101,7 +101,7 @@ fn occurs(code: &Code, traits: Traits<'_>) -> bool {
         "body_too_large" | "unsupported_media_type" => has_body,
         "invalid_fields" | "no_dry_run" => changes,
         "too_many_commands" => path == "/v1/tenants/{id}/wp" || applies,
-        "too_many_streams" => is_streamed,
+        "too_many_streams" => is_streamed || path == "/v1/audit/verification",
         "shard_unavailable" => reaches_shard.contains(&path) || plans,
         // A new code is said of all until somebody knows better.
         _ => true,

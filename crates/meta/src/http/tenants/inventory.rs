@@ -5,7 +5,6 @@ use std::sync::Arc;
 use aipress_api::inventory::InventoryView;
 use aipress_api::paths;
 use axum::body::Body;
-use axum::extract::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,13 +12,12 @@ use serde_json::Value;
 
 use crate::app;
 use crate::app::plan::planner::Request;
-use crate::change::Origin;
 use crate::http::call;
 use crate::http::dry_run;
-use crate::http::envelope::RequestId;
 use crate::http::json;
 use crate::http::query::Params;
 use crate::http::reply;
+use crate::http::told::Told;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -59,7 +57,7 @@ pub(crate) async fn refresh(
     State(plane): State<Arc<Plane>>,
     caller: Caller,
     Path(id): Path<String>,
-    request_id: Option<Extension<RequestId>>,
+    told: Told,
     params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -72,7 +70,6 @@ pub(crate) async fn refresh(
         let request = Request { method: "POST".to_owned(), path, body: Value::Null };
         return dry_run::answer(&plane, &caller, request, &noted).await;
     }
-    let origin =
-        Origin { actor: caller.actor(), request_id: request_id.map(|Extension(RequestId(id))| id) };
+    let origin = told.by(&caller);
     reply::ok(&app::inventory::refresh(&plane, &caller, &origin, &id).await?)
 }

@@ -7,7 +7,6 @@ use aipress_api::wp::NDJSON;
 use aipress_api::wp::WpCommand;
 use aipress_api::wp::WpLine;
 use axum::body::Body;
-use axum::extract::Extension;
 use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -17,12 +16,11 @@ use http::header;
 
 use crate::app;
 use crate::app::plan::planner::Request;
-use crate::change::Origin;
 use crate::http::call;
 use crate::http::dry_run;
-use crate::http::envelope::RequestId;
 use crate::http::json;
 use crate::http::query::Params;
+use crate::http::told::Told;
 use crate::plane::Plane;
 use crate::policy::Caller;
 use crate::problem::ApiError;
@@ -51,7 +49,7 @@ pub(crate) async fn wp(
     State(plane): State<Arc<Plane>>,
     caller: Caller,
     Path(id): Path<String>,
-    request_id: Option<Extension<RequestId>>,
+    told: Told,
     params: Params,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -65,8 +63,7 @@ pub(crate) async fn wp(
         return dry_run::answer(&plane, &caller, request, &noted).await;
     }
     let permit = plane.streams.open(&caller)?;
-    let origin =
-        Origin { actor: caller.actor(), request_id: request_id.map(|Extension(RequestId(id))| id) };
+    let origin = told.by(&caller);
     let answer = app::wp::run(&plane, &caller, &origin, &id, command).await?;
     let lines = http_body_util::BodyDataStream::new(answer).map(move |piece| {
         // Counted for as long as the answer is read.

@@ -47,3 +47,30 @@ async fn a_migration_that_fails_leaves_nothing() {
     run_list(&mut conn, &[ONE, TWO]).await.unwrap();
     sqlx::query("SELECT * FROM half").fetch_all(&mut conn).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn rows_from_before_there_were_chains_are_linked() {
+    let mut conn = memory().await;
+    let before = MIGRATIONS.iter().position(|(name, _)| *name == audit_chain::MIGRATION).unwrap();
+    run_list(&mut conn, &MIGRATIONS[..before]).await.unwrap();
+    for account in ["NULL", "'a'", "NULL"] {
+        let row = format!(
+            "INSERT INTO audit (at, actor, action, resource_kind, resource_id, account, outcome)
+             VALUES (1, 'user:1', 'tenant.create', 'tenant', 't', {account}, 'allowed')"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(row)).execute(&mut conn).await.unwrap();
+    }
+    run_list(&mut conn, MIGRATIONS).await.unwrap();
+    let places: Vec<(Option<String>, i64, i64)> =
+        sqlx::query_as("SELECT account, seq, length(link) FROM audit ORDER BY id")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+    let a = Some("a".to_owned());
+    assert_eq!(places, [(None, 1, 32), (a, 1, 32), (None, 2, 32)]);
+    let ends: Vec<(String, i64)> = sqlx::query_as("SELECT chain, seq FROM audit_heads")
+        .fetch_all(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(ends, [("a".to_owned(), 1), ("platform".to_owned(), 2)]);
+}
