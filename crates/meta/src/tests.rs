@@ -2,6 +2,7 @@
 //! that do as they are told.
 
 mod access;
+mod audit;
 mod bad_input;
 mod bootstrap;
 mod broken;

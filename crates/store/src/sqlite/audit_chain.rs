@@ -208,7 +208,7 @@ async fn link_one(conn: &mut SqliteConnection, row: &SqliteRow, id: i64) -> Resu
         resource_kind: text("resource_kind")?,
         resource_id: text("resource_id")?,
         request_id: maybe("request_id")?,
-        plan: None,
+        plan: maybe("plan")?,
         outcome: text("outcome")?,
         payload_sha256,
     }

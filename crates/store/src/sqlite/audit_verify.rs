@@ -90,8 +90,7 @@ async fn walk(
     ends: &mut Ends,
 ) -> Result<AuditVerification> {
     let (mut head, mut rows) = batch(conn, &walker.chain, (i64::MIN, i64::MIN)).await?;
-    loop {
-        let Some(last) = rows.last() else { break };
+    while let Some(last) = rows.last() {
         let after = (last.try_get(1).db()?, last.try_get(0).db()?);
         let is_last = i64::try_from(rows.len()).unwrap_or(BATCH) < BATCH;
         let chain = walker.chain.clone();

@@ -58,8 +58,9 @@ pub(crate) async fn verification(
     let turn = tokio::time::timeout(TURN, plane.verifications.acquire()).await;
     let Ok(Ok(_turn)) = turn else {
         let detail = "another look at the audit log is under way: try again when it is over";
-        return Err(ApiError::new(&codes::TOO_MANY_STREAMS, detail)
-            .with_header(header::RETRY_AFTER, "10"));
+        return Err(
+            ApiError::new(&codes::TOO_MANY_STREAMS, detail).with_header(header::RETRY_AFTER, "10")
+        );
     };
     let seen = plane.store.audit_verify(chains.as_deref(), &[]).await?;
     if let (Some([one]), true) = (chains.as_deref(), seen.heads.is_empty() && seen.faults == 0)

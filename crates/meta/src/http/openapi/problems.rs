@@ -80,7 +80,14 @@ fn occurs(code: &Code, traits: Traits<'_>) -> bool {
         "invalid_idempotency_key" | "idempotency_in_flight" | "idempotency_mismatch" => changes,
         "unauthenticated" | "forbidden" => !is_open,
         // In lists, what a filter names.
-        "not_found" => is_named || of_site || plans || is_paged || beneath("/v1/imports") || beneath("/v1/audit"),
+        "not_found" => {
+            is_named
+                || of_site
+                || plans
+                || is_paged
+                || beneath("/v1/imports")
+                || beneath("/v1/audit")
+        }
         "not_observed_yet" => path == "/v1/tenants/{id}/inventory",
         // The path's affair, and no endpoint's but of those that take a request in a request, and
         // where a word stands beside a checksum.

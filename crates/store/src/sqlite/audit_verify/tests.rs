@@ -129,12 +129,11 @@ async fn another_order_is_found() {
 async fn missing_rows_are_found() {
     let store = furnished().await;
     tamper(&store, &["DELETE FROM audit WHERE account IS NULL AND seq = 1"]).await;
-    tamper(
-        &store,
-        &["DELETE FROM audit WHERE account LIKE '%1' AND seq BETWEEN 3 AND 4"],
-    )
-    .await;
-    assert_eq!(found(&store, &[]).await, [(AuditFault::Missing, 3, 4), (AuditFault::Missing, 1, 1)]);
+    tamper(&store, &["DELETE FROM audit WHERE account LIKE '%1' AND seq BETWEEN 3 AND 4"]).await;
+    assert_eq!(
+        found(&store, &[]).await,
+        [(AuditFault::Missing, 3, 4), (AuditFault::Missing, 1, 1)]
+    );
 }
 
 #[tokio::test]
@@ -207,7 +206,14 @@ async fn added_rows_are_found() {
 async fn a_row_that_was_moved_to_another_chain_is_found() {
     let store = furnished().await;
     tamper(&store, &["UPDATE audit SET account = NULL WHERE account LIKE '%1' AND seq = 2"]).await;
-    assert_eq!(found(&store, &[]).await, [(AuditFault::Missing, 2, 2), (AuditFault::Added, 2, 0)]);
+    // Of two rows at one place the one that was written first is taken for the right one.
+    let wanted = [
+        (AuditFault::Missing, 2, 2),
+        (AuditFault::Changed, 2, 2),
+        (AuditFault::Added, 2, 0),
+        (AuditFault::Changed, 3, 3),
+    ];
+    assert_eq!(found(&store, &[]).await, wanted);
 }
 
 /// Somebody who knows how links are made leaves a log that is whole in itself.

@@ -68,9 +68,7 @@ async fn rows_from_before_there_were_chains_are_linked() {
             .unwrap();
     let a = Some("a".to_owned());
     assert_eq!(places, [(None, 1, 32), (a, 1, 32), (None, 2, 32)]);
-    let ends: Vec<(String, i64)> = sqlx::query_as("SELECT chain, seq FROM audit_heads")
-        .fetch_all(&mut conn)
-        .await
-        .unwrap();
+    let ends: Vec<(String, i64)> =
+        sqlx::query_as("SELECT chain, seq FROM audit_heads").fetch_all(&mut conn).await.unwrap();
     assert_eq!(ends, [("a".to_owned(), 1), ("platform".to_owned(), 2)]);
 }
