@@ -288,8 +288,7 @@ async fn a_command_reaches_nothing_of_others_and_plants_nothing_that_runs_later(
         shown(&paths.data().php().join("test/planted")),
         shown(&paths.data().core("7.1").join("planted")),
     ];
-    // What the machine runs by itself, now or later. Nothing shows these to succeed: root's own
-    // tables are no place for a test.
+    // What the machine runs by itself, now or later.
     let machines = [
         "/var/spool/cron/crontabs/planted",
         "/var/spool/cron/atjobs/planted",
@@ -319,17 +318,37 @@ async fn a_command_reaches_nothing_of_others_and_plants_nothing_that_runs_later(
     std::fs::write(&prepend, without).unwrap();
     let reached: Vec<String> = done(&sandbox.ask(&all).await.out);
     assert_eq!(reached, nothing, "without open_basedir, as the slot's user");
-    // As root, which a command never is.
-    let agent = paths.data().php().join("test/agent.php");
-    let output = std::process::Command::new(PhpInstall::detect().unwrap().cli.unwrap())
+    // As root, which a command never is; the machine's own folders are copies there.
+    let copies = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "/bin/sh", "-ec", WITH_COPIES, "sh"])
+        .arg(copies.path())
+        .arg(PhpInstall::detect().unwrap().cli.unwrap())
         .arg("-n")
-        .arg(agent)
-        .args(&others)
+        .arg(paths.data().php().join("test/agent.php"))
+        .args(&all)
         .output()
         .unwrap();
     let reached: Vec<String> = done(&output.stdout);
-    assert_eq!(reached, others, "without the slot's user");
+    assert_eq!(reached, all, "without the slot's user");
+    let real =
+        machines.iter().filter(|path| path.ends_with("/planted") && Path::new(path).exists());
+    assert_eq!(real.count(), 0, "it was tried on copies");
 }
+
+/// Puts copies of the folders of which the machine runs things in their place, for what follows.
+const WITH_COPIES: &str = r#"
+at="$1"; shift
+mkdir "$at/etc" "$at/spool" "$at/root"
+cp -a /etc/passwd /etc/group /etc/shadow /etc/alternatives "$at/etc"
+cp /etc/ld.so.cache "$at/etc" || :
+(cd "$at/etc" && mkdir -p cron.d cron.daily profile.d systemd/system)
+mkdir -p "$at/spool/cron/crontabs" "$at/spool/cron/atjobs"
+mount --bind "$at/etc" /etc
+mount --bind "$at/spool" /var/spool
+mount --bind "$at/root" /root
+exec "$@"
+"#;
 
 #[tokio::test]
 async fn a_slot_that_is_another_sites_runs_nothing() {

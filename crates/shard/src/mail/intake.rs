@@ -62,6 +62,8 @@ struct Turns {
     wanted: watch::Sender<usize>,
     /// One for each Unix user that ever sent: the slots'.
     own: Mutex<BTreeMap<u32, Own>>,
+    connections_of_one: usize,
+    turn: Duration,
 }
 
 /// What one Unix user has of them.
@@ -73,10 +75,10 @@ struct Own {
 }
 
 impl Own {
-    fn new() -> Self {
+    fn new(connections: usize) -> Self {
         Self {
             turn: Arc::new(Semaphore::new(1)),
-            connections: Arc::new(Semaphore::new(CONNECTIONS_OF_ONE)),
+            connections: Arc::new(Semaphore::new(connections)),
         }
     }
 }
@@ -105,11 +107,13 @@ impl Drop for Wanting<'_> {
 }
 
 impl Turns {
-    fn new() -> Self {
+    fn new(connections_of_one: usize, turn: Duration) -> Self {
         Self {
             large: Arc::new(Semaphore::new(READ_AT_ONCE)),
             wanted: watch::Sender::new(0),
             own: Mutex::default(),
+            connections_of_one,
+            turn,
         }
     }
 
@@ -117,7 +121,7 @@ impl Turns {
     async fn read(&self, peer: u32, stream: &mut Stream) -> Result<(Given, String, Held), String> {
         let own = {
             let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-            own.entry(peer).or_insert_with(Own::new).clone()
+            own.entry(peer).or_insert_with(|| Own::new(self.connections_of_one)).clone()
         };
         let connection = own
             .connections
@@ -149,7 +153,7 @@ impl Turns {
 
     /// When a turn that begins now is over: somebody wants it, and it was long enough.
     async fn is_over(&self) {
-        tokio::time::sleep(TURN).await;
+        tokio::time::sleep(self.turn).await;
         // An error would be the end of these turns, which are held by who waits here.
         let _ = self.wanted.subscribe().wait_for(|number| *number > 0).await;
     }
@@ -160,7 +164,7 @@ type Stream = BufReader<UnixStream>;
 /// Takes mail until `stop`.
 pub(crate) async fn run(plane: Arc<Plane>, listener: Listener, stop: CancellationToken) {
     let Listener::Unix(listener) = listener else { return };
-    let turns = Arc::new(Turns::new());
+    let turns = Arc::new(Turns::new(CONNECTIONS_OF_ONE, TURN));
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
@@ -313,57 +317,101 @@ mod tests {
         (theirs, reading)
     }
 
-    #[tokio::test]
-    async fn sites_that_hold_all_turns_together_keep_nobody_from_sending() {
-        let turns = Arc::new(Turns::new());
-        // Eight sites begin something large and say no more.
-        let slow = frame(["a@example.org", "s", &"x".repeat(300 * 1024), "", ""]);
-        let mut held = Vec::new();
+    /// What is large, of which a site sends a part and says no more.
+    fn large() -> Vec<u8> {
+        frame(["a@example.org", "s", &"x".repeat(300 * 1024), "", ""])
+    }
+
+    type Reading = (UnixStream, tokio::task::JoinHandle<Result<Given, String>>);
+
+    /// As many sites as there are turns hold all of them.
+    async fn hold_all(turns: &Arc<Turns>) -> Vec<Reading> {
+        let (mut held, message) = (Vec::new(), large());
         for peer in 0..READ_AT_ONCE {
-            let part = slow.get(..100 * 1024).unwrap();
-            held.push(begin(&turns, u32::try_from(peer).unwrap(), part).await);
+            let part = message.get(..100 * 1024).unwrap();
+            held.push(begin(turns, u32::try_from(peer).unwrap(), part).await);
         }
         while turns.large.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
+        held
+    }
+
+    async fn read(
+        reading: tokio::task::JoinHandle<Result<Given, String>>,
+    ) -> Result<Given, String> {
+        tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn sites_that_hold_all_turns_together_keep_nobody_from_sending() {
+        let turns = Arc::new(Turns::new(CONNECTIONS_OF_ONE, TURN));
+        let held = hold_all(&turns).await;
         // What is small needs none of their turns.
         let (_, reading) = begin(&turns, 100, &frame(["b@example.org", "s", "text", "", ""])).await;
-        let given = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap().unwrap();
-        assert_eq!(given.message, b"text");
+        assert_eq!(read(reading).await.unwrap().message, b"text");
         // Nobody else wants them: they may go on.
         assert!(held.iter().all(|(_, reading)| !reading.is_finished()));
         // What is large gets one that was held too long.
-        let (_, reading) = begin(&turns, 101, &slow).await;
-        let given = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap().unwrap();
-        assert_eq!(given.message.len(), 300 * 1024);
+        let (_, reading) = begin(&turns, 101, &large()).await;
+        assert_eq!(read(reading).await.unwrap().message.len(), 300 * 1024);
         let mut refused = 0;
         for (end, reading) in held {
             drop(end);
-            let ended = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
-            refused += usize::from(ended.is_err_and(|words| words.contains("while others waited")));
+            let words = read(reading).await.unwrap_err();
+            refused += usize::from(words.contains("while others waited"));
         }
         assert!(refused > 0, "somebody was told why");
     }
 
     #[tokio::test]
-    async fn a_site_has_its_own_connections_and_all_sites_have_theirs() {
-        let turns = Arc::new(Turns::new());
-        let mut held = Vec::new();
-        for _ in 0..CONNECTIONS_OF_ONE {
-            held.push(begin(&turns, 1, b"5:").await);
-        }
-        let free = || {
-            let own = turns.own.lock().unwrap();
-            own.get(&1).map_or(1, |own| own.connections.available_permits())
-        };
-        while free() > 0 {
+    async fn turns_that_nobody_takes_back_are_held_as_long_as_sites_like() {
+        let turns = Arc::new(Turns::new(CONNECTIONS_OF_ONE, PATIENCE * 60));
+        let held = hold_all(&turns).await;
+        let (mut end, ours) = UnixStream::pair().unwrap();
+        let (theirs, mut ours) = (Arc::clone(&turns), BufReader::new(ours));
+        let reading = tokio::task::spawn(async move {
+            theirs.read(101, &mut ours).await.map(|(given, _, _held)| given)
+        });
+        end.write_all(large().get(..100 * 1024).unwrap()).await.unwrap();
+        while *turns.wanted.borrow() == 0 {
             tokio::task::yield_now().await;
         }
-        let small = frame(["b@example.org", "s", "text", "", ""]);
-        let (_, reading) = begin(&turns, 1, &small).await;
-        let refused = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
-        assert!(refused.is_err_and(|words| words.starts_with("too much mail of this site")));
-        let (_, reading) = begin(&turns, 2, &small).await;
-        assert!(tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap().is_ok());
+        // Longer than the bound, with which somebody would have been ended by then.
+        tokio::time::sleep(TURN * 2).await;
+        assert!(held.iter().all(|(_, reading)| !reading.is_finished()));
+        assert_eq!(*turns.wanted.borrow(), 1, "it waits");
+        reading.abort();
+    }
+
+    #[tokio::test]
+    async fn a_site_has_its_own_connections_and_all_sites_have_theirs() {
+        for (bound, is_refused) in [(CONNECTIONS_OF_ONE, true), (CONNECTIONS_OF_ONE * 2, false)] {
+            let turns = Arc::new(Turns::new(bound, TURN));
+            let mut held = Vec::new();
+            for _ in 0..CONNECTIONS_OF_ONE {
+                held.push(begin(&turns, 1, b"5:").await);
+            }
+            let free = || {
+                let own = turns.own.lock().unwrap();
+                own.get(&1).map_or(bound, |own| own.connections.available_permits())
+            };
+            while free() > bound - CONNECTIONS_OF_ONE {
+                tokio::task::yield_now().await;
+            }
+            let small = frame(["b@example.org", "s", "text", "", ""]);
+            let (_, reading) = begin(&turns, 1, &small).await;
+            if is_refused {
+                let words = read(reading).await.unwrap_err();
+                assert!(words.starts_with("too much mail of this site"), "{words}");
+            } else {
+                while free() == CONNECTIONS_OF_ONE {
+                    tokio::task::yield_now().await;
+                }
+            }
+            // Whatever that one does, another site's is read.
+            let (_, reading) = begin(&turns, 2, &small).await;
+            assert!(read(reading).await.is_ok());
+        }
     }
 }

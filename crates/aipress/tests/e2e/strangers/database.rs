@@ -139,18 +139,21 @@ pub(super) async fn nobody_elses_rows(platform: &Platform, hostile: &Site, neigh
     as_admin(platform, "DROP USER 'root'@'localhost'");
 }
 
-/// A server that says "send me that file" gets it from a client that does as it is told, past
-/// `open_basedir`: neither the server nor PHP takes part.
-pub(super) async fn no_file_by_way_of_the_server(platform: &Platform, hostile: &Site) {
-    const FILE: &str = "/etc/passwd";
-    const LOOT: &str = "root:x:0:0";
-    let own = &hostile.handle;
-    as_admin(platform, &format!("CREATE TABLE {own}.files (line text)"));
-    let statements = [
+/// What is not a site's to read.
+const FILE: &str = "/etc/passwd";
+const FILE_LOOT: &str = "root:x:0:0";
+
+/// Statements by which a client sends a file, and the server gives it back.
+fn file_statements(own: &str) -> [String; 2] {
+    [
         format!("LOAD DATA LOCAL INFILE '{FILE}' INTO TABLE {own}.files"),
         format!("SELECT line FROM {own}.files LIMIT 1"),
-    ];
-    let php = Attack::new(
+    ]
+}
+
+fn file_by_php(own: &str) -> Attack {
+    let [load, read] = file_statements(own);
+    Attack::new(
         "LOAD DATA LOCAL INFILE by PHP",
         format!(
             "mysqli_report(MYSQLI_REPORT_OFF);
@@ -159,13 +162,20 @@ pub(super) async fn no_file_by_way_of_the_server(platform: &Platform, hostile: &
              $db = mysqli_init();
              $db->options(MYSQLI_OPT_LOCAL_INFILE, true);
              $db->real_connect('localhost', $own['user'], $own['password'], '', 0, $own['socket']);
-             $db->query(\"{}\");
-             $rows = $db->query(\"{}\");
-             return $db->error . json_encode($rows ? $rows->fetch_all() : null, JSON_UNESCAPED_SLASHES);",
-            statements[0], statements[1]
+             $db->query(\"{load}\");
+             $rows = $db->query(\"{read}\");
+             return $db->error . json_encode($rows ? $rows->fetch_all() : null, JSON_UNESCAPED_SLASHES);"
         ),
-        LOOT,
-    );
+        FILE_LOOT,
+    )
+}
+
+/// A server that says "send me that file" gets it from a client that does as it is told, past
+/// `open_basedir`: neither the server nor PHP takes part.
+pub(super) async fn no_file_by_way_of_the_server(platform: &Platform, hostile: &Site) {
+    let own = &hostile.handle;
+    as_admin(platform, &format!("CREATE TABLE {own}.files (line text)"));
+    let statements = file_statements(own);
     // The same by the server's own client, as the site's user: it has no guard of PHP's.
     let by_client = || {
         let output = Command::new("setpriv")
@@ -181,13 +191,27 @@ pub(super) async fn no_file_by_way_of_the_server(platform: &Platform, hostile: &
         String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr)
     };
-    let attacks = [php];
+    let attacks = [file_by_php(own)];
     hostile.gets_nothing_by("with all guards", &attacks).await;
     let said = by_client();
-    assert!(said.contains("ERROR") && !said.contains(LOOT), "{said}");
+    assert!(said.contains("ERROR") && !said.contains(FILE_LOOT), "{said}");
     as_admin(platform, "SET GLOBAL local_infile=1");
     hostile.gets_nothing_by("with PHP's guard alone", &attacks).await;
     let said = by_client();
-    assert!(said.contains(LOOT), "without the server's guard: {said}");
+    assert!(said.contains(FILE_LOOT), "without the server's guard: {said}");
+    as_admin(platform, &format!("SET GLOBAL local_infile=0; DROP TABLE {own}.files"));
+}
+
+/// The same without PHP's guard, which the caller has taken away together with `open_basedir`.
+pub(super) async fn a_file_by_way_of_the_server_without_any_guard(
+    platform: &Platform,
+    hostile: &Site,
+) {
+    let own = &hostile.handle;
+    as_admin(platform, &format!("CREATE TABLE {own}.files (line text)"));
+    let attacks = [file_by_php(own)];
+    hostile.gets_nothing_by("with the server's guard alone", &attacks).await;
+    as_admin(platform, "SET GLOBAL local_infile=1");
+    hostile.gets_it_by("without PHP's guard and the server's", &attacks).await;
     as_admin(platform, &format!("SET GLOBAL local_infile=0; DROP TABLE {own}.files"));
 }

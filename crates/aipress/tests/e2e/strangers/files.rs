@@ -13,6 +13,8 @@ use aipress_testkit::wait_until;
 use super::attack::Attack;
 use super::attack::MARK;
 use super::attack::Site;
+use super::attack::root_gets_it_by;
+use super::database;
 use super::guard::FpmConfig;
 use super::guard::Modes;
 use super::guard::OpenBasedir;
@@ -182,6 +184,7 @@ pub(super) async fn nobody_elses_source_by_the_opcode_cache(
         })
         .await;
     }
+    database::a_file_by_way_of_the_server_without_any_guard(platform, hostile).await;
     config.restore(hostile).await;
     basedir.restore(hostile).await;
     assert!(neighbour.run(&own_use).await.contains(MARK));
@@ -220,6 +223,10 @@ pub(super) async fn no_oddity_hangs_or_leads_out(
     let basedir = OpenBasedir::remove(platform, hostile).await;
     hostile.gets_nothing_by("without open_basedir, by the kernel", &made).await;
     basedir.restore(hostile).await;
+    root_gets_it_by(&made);
+    for name in ["hard.txt.php", "device"] {
+        fs::remove_file(uploads.join(name)).unwrap();
+    }
 
     // What no site can make by itself, too: as if it had been root once.
     fs::hard_link(&secret, &hard).unwrap();
