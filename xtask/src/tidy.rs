@@ -5,6 +5,7 @@ mod lines;
 mod links;
 mod manifests;
 mod names;
+mod prints;
 mod words;
 
 use anyhow::Result;
@@ -20,6 +21,7 @@ pub(crate) fn run() -> Result<Vec<String>> {
         names::check(file, &mut findings);
         if let Some(text) = &file.text {
             lines::check(file, text, &mut findings);
+            prints::check(file, text, &mut findings);
             words::check(file, text, &mut findings);
             manifests::check(file, text, &mut findings);
         }

@@ -12,6 +12,7 @@ use crate::args::CleanData;
 use crate::data;
 use crate::exit::Failure;
 use crate::firewall;
+use crate::output;
 use crate::settings::Settings;
 use crate::up;
 
@@ -23,7 +24,7 @@ pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Fail
     let paths = data::paths(data)?;
     let root = paths.root();
     if !root.exists() {
-        println!("There is no data in {}.", root.display());
+        output::say(&format!("There is no data in {}.\n", root.display()));
         return Ok(());
     }
     if !root.join(MARK).is_file() {
@@ -48,7 +49,7 @@ pub(crate) async fn run(data: Option<&Path>, args: CleanData) -> Result<(), Fail
         .context("remove data")?
         .with_context(|| format!("remove {}", root.display()))?;
     drop(lock);
-    println!("All data in {} is removed.", root.display());
+    output::say(&format!("All data in {} is removed.\n", root.display()));
     Ok(())
 }
 
@@ -68,9 +69,9 @@ fn ask(root: &Path) -> Result<(), Failure> {
             "nobody is there to ask; --yes removes all sites in {root} without asking"
         )));
     }
-    eprint!(
+    output::put(&format!(
         "This removes all sites, databases and files in {root}, for good.\nType the path to go on: "
-    );
+    ));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     if line.trim() == root {

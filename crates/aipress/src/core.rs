@@ -57,7 +57,8 @@ pub(crate) async fn run(
             let core = store.ensure(&wanted, &php()?, &say).await.context("fetch WordPress")?;
             aipress_cores::install_config(&core.dir, &php_files::text("wp-config.php")?)
                 .context("configure WordPress")?;
-            println!("WordPress {} is in {}", core.manifest.version, core.dir.display());
+            let (version, dir) = (core.manifest.version, core.dir.display());
+            output::say(&format!("WordPress {version} is in {dir}\n"));
         }
     }
     Ok(())

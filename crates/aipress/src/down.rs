@@ -27,14 +27,15 @@ pub(crate) async fn run(data: Option<&Path>) -> Result<(), Failure> {
     };
     match control::shutdown(&paths.run(), PATIENCE, say).await {
         Ok(()) => {
-            println!("The platform of {} is stopped; its data stays.", paths.root().display());
+            say_stopped(&paths);
             Ok(())
         }
         Err(ControlError::NotRunning(_)) => match Holder::of(&paths.run()) {
             // It is still laying its ground, and can't be asked yet.
             Some(starting) => end_starting(&paths, starting).await,
             None => {
-                println!("The platform of {} is not running.", paths.root().display());
+                let root = paths.root().display();
+                output::say(&format!("The platform of {root} is not running.\n"));
                 Ok(())
             }
         },
@@ -53,6 +54,11 @@ async fn end_starting(paths: &DataPaths, starting: Holder) -> Result<(), Failure
             Failure::TimedOut(format!("process {pid} still runs after {} s", PATIENCE.as_secs()))
         })?
         .with_context(|| format!("wait for process {pid}"))?;
-    println!("The platform of {} is stopped; its data stays.", paths.root().display());
+    say_stopped(paths);
     Ok(())
+}
+
+fn say_stopped(paths: &DataPaths) {
+    let root = paths.root().display();
+    output::say(&format!("The platform of {root} is stopped; its data stays.\n"));
 }

@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("aipress: the runtime does not start: {error}");
+            output::say_error(&format!("the runtime does not start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -157,7 +157,7 @@ fn help_instead(mut command: Command, error: &clap::Error) {
         let Some(found) = noun.find_subcommand_mut(word) else { return };
         noun = found;
     }
-    eprint!("{}", noun.render_help());
+    output::put(&noun.render_help().to_string());
     std::process::exit(2);
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Man) -> Result<(), Failure> {
     if let Some(dir) = &args.dir {
         fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
         let pages = write_all(&root, dir)?;
-        println!("{pages} pages are in {}", dir.display());
+        output::say(&format!("{pages} pages are in {}\n", dir.display()));
         return Ok(());
     }
     let mut command = &root;

@@ -12,6 +12,7 @@ pub(crate) use diff::diff;
 pub(crate) use look::Look;
 pub(crate) use look::harmless;
 pub(crate) use look::note;
+pub(crate) use look::put;
 pub(crate) use look::say;
 pub(crate) use look::say_error;
 pub(crate) use look::tell;

@@ -29,6 +29,7 @@ use crate::args::Up;
 use crate::data;
 use crate::exit::Failure;
 use crate::firewall;
+use crate::output;
 use crate::settings::Settings;
 
 /// Runs in the foreground until a signal, or starts that in the background and waits until
@@ -43,9 +44,9 @@ pub(crate) async fn run(data: Option<&Path>, up: Up) -> Result<(), Failure> {
     setrlimit(Resource::Core, none).context("keep memory off the disk")?;
     let lock = InstanceLock::acquire(&paths.run()).map_err(|error| locked(&paths, error))?;
     if !data::is_root() {
-        eprintln!(
+        output::tell(
             "WARNING: not root: every site runs as this one user, so sites are NOT isolated from \
-             each other. Run as root to give each site a Unix user of its own."
+             each other. Run as root to give each site a Unix user of its own.",
         );
     }
     let existing = paths.config().exists();

@@ -94,8 +94,8 @@ pub trait TemplateSource: Send + Sync {
     async fn fill(&self, access: &TemplateAccess) -> Result<(), DriverError>;
 }
 
-/// How a site's database may grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a site's database may grow, the freest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DatabaseGrowth {
     /// As it likes.
     Free,
@@ -315,6 +315,9 @@ pub trait Database: Send + Sync {
         uid: TenantUid,
         growth: DatabaseGrowth,
     ) -> Result<Ensured, DriverError>;
+
+    /// Gives back what the server's logs of changes take, all but the newest of them.
+    async fn give_back_logs(&self) -> Result<Ensured, DriverError>;
 
     /// Ends queries of sites that run longer, and says whose they were.
     async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError>;

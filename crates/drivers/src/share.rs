@@ -89,6 +89,9 @@ pub trait Share: Send + Sync {
     /// Free bytes of the disk that sites are on, as a slot's user has them.
     async fn free_bytes(&self) -> Result<u64, DriverError>;
 
+    /// Bytes of the disk that sites are on, free or not.
+    async fn total_bytes(&self) -> Result<u64, DriverError>;
+
     /// Tells the slot's site which limits it meets, one sentence for each, for its administrators.
     async fn tell_limits(&self, slot: Slot, limits: &[ToldLimit]) -> Result<(), DriverError>;
 

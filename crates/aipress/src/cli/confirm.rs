@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::io::IsTerminal;
 
 use crate::exit::Failure;
+use crate::output;
 
 /// Goes on when `yes`, or when a person types `name`.
 ///
@@ -18,7 +19,7 @@ pub(super) fn type_name(name: &str, what: &str, yes: bool) -> Result<(), Failure
             "nobody is there to ask; --yes {what} without asking"
         )));
     }
-    eprint!("This {what}.\nType `{name}` to go on: ");
+    output::put(&format!("This {what}.\nType `{name}` to go on: "));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     if line.trim() == name {

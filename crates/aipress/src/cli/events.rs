@@ -105,7 +105,7 @@ async fn follow(client: &ApiClient, query: &ListQuery, output: Output) -> Result
         pause = (pause * 2).min(RETRY_MAX);
     }
     if let Some(cursor) = stream.cursor() {
-        eprintln!("\ngo on from here: aipress events --follow --since {cursor}");
+        tell(&format!("\ngo on from here: aipress events --follow --since {cursor}"));
     }
     Ok(())
 }

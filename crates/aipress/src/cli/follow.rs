@@ -1,7 +1,6 @@
 //! Follows an operation: a line that moves on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
-use std::io::Write;
 use std::time::Duration;
 
 use aipress_api::OperationState;
@@ -38,7 +37,7 @@ pub(crate) async fn to_the_end(
             next = tokio::time::timeout_at(deadline, events.next()) => next,
             _ = &mut interrupted => {
                 shown.end();
-                eprintln!("It goes on: `aipress operation watch {id}` follows it.");
+                output::tell(&format!("It goes on: `aipress operation watch {id}` follows it."));
                 return Err(Failure::Status(INTERRUPTED));
             }
         };
@@ -138,22 +137,20 @@ impl Shown {
         if self.terminal
             && let Some(step) = operation.steps.iter().find(|s| s.state == StepState::Running)
         {
-            eprint!("\r\x1b[2K  … {}", output::harmless(&step.title));
-            let _ = std::io::stderr().flush();
+            output::put(&format!("\r\x1b[2K  … {}", output::harmless(&step.title)));
         }
     }
 
     fn line(&self, text: &str) {
         if self.terminal {
-            eprint!("\r\x1b[2K");
+            output::put("\r\x1b[2K");
         }
         output::tell(text);
     }
 
     fn end(&self) {
         if self.terminal && !self.quiet {
-            eprint!("\r\x1b[2K");
-            let _ = std::io::stderr().flush();
+            output::put("\r\x1b[2K");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the terminal is like, and what was asked of it: decided once, at the start.
 
+use std::io::ErrorKind;
 use std::io::IsTerminal;
 use std::io::Write;
 use std::sync::OnceLock;
@@ -105,10 +106,16 @@ fn colored(color: Color, variables: &Variables, terminal: bool) -> bool {
     }
 }
 
-/// Writes to standard output; a reader that went away (`| head`) is no error.
+/// Writes to standard output; a reader that went away (`| head`) is no error. A disk that is full is
+/// one: whoever keeps what is said would take half of it for all.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        say_error(&format!("write to standard output: {error}"));
+        std::process::exit(1);
+    }
 }
 
 /// A line of progress or a hint, on standard error; nothing with `--quiet`.
@@ -121,6 +128,13 @@ pub(crate) fn note(line: &str) {
 /// Lines on standard error, whatever was asked for.
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", harmless(text));
+}
+
+/// A part of a line on standard error, as it is. Like all that is told there it is lost when it can't be
+/// written (the disk of a log is full): nobody's work ends for that, as it would with `eprint!`.
+pub(crate) fn put(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
 /// Text that does nothing to a terminal: much of what is told comes from sites, archives and whoever

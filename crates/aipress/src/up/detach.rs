@@ -189,8 +189,8 @@ fn show(snapshot: &Snapshot, up: &mut BTreeSet<String>, aloud: bool) {
             && let Some(exit) = &unit.last_exit
             && up.insert(format!("{} {}", unit.name, exit.reason))
         {
-            eprintln!("  ✗ {}: {}", unit.name, exit.reason);
-            exit.log_tail.iter().for_each(|line| eprintln!("    | {line}"));
+            output::tell(&format!("  ✗ {}: {}", unit.name, exit.reason));
+            exit.log_tail.iter().for_each(|line| output::tell(&format!("    | {line}")));
         }
     }
 }
@@ -208,13 +208,15 @@ async fn settled(paths: &DataPaths) -> bool {
 
 fn farewell(paths: &DataPaths) -> Result<(), Failure> {
     let settings = Settings::load(paths)?;
-    println!("AIPress is up.");
-    println!("  API          {}/v1", settings.console_url());
-    println!("  Admin token  {}", paths.admin_token().display());
-    println!("  First site   {}", settings.site_url(first_site::NAME));
+    output::say(&format!(
+        "AIPress is up.\n  API          {}/v1\n  Admin token  {}\n  First site   {}\n",
+        settings.console_url(),
+        paths.admin_token().display(),
+        settings.site_url(first_site::NAME)
+    ));
     if !crate::data::is_root() {
-        println!(
-            "  WARNING      not root: sites are NOT isolated from each other (one Unix user for all)"
+        output::say(
+            "  WARNING      not root: sites are NOT isolated from each other (one Unix user for all)\n",
         );
     }
     Ok(())
@@ -255,7 +257,7 @@ impl Watched {
         let mut text = String::new();
         if self.reader.read_to_string(&mut text).is_ok() {
             for line in text.lines().filter(|line| !line.starts_with('{')) {
-                eprintln!("{line}");
+                output::tell(line);
             }
             self.since.push_str(&text);
         }

@@ -20,6 +20,7 @@ use sha2::Sha256;
 
 use crate::core;
 use crate::master_key;
+use crate::output;
 use crate::php_files;
 use crate::settings::Settings;
 use crate::up::program;
@@ -114,7 +115,7 @@ async fn choose_core(
     let wanted = told.or(settings.wordpress.as_deref()).unwrap_or("default");
     let wanted = wanted.parse().with_context(|| format!("WordPress version {wanted}"))?;
     let version = php.version.parse().context("version of php-fpm")?;
-    let say = |line: &str| eprintln!("  {line}");
+    let say = |line: &str| output::tell(&format!("  {line}"));
     let core = core::store(paths).ensure(&wanted, &version, &say).await?;
     aipress_cores::install_config(&core.dir, &php_files::text("wp-config.php")?)?;
     Ok(core.manifest.version.to_string())

@@ -384,6 +384,10 @@ impl Database for SimWorld {
         .await
     }
 
+    async fn give_back_logs(&self) -> Result<Ensured, DriverError> {
+        self.call("database.give_back_logs", |_| Ok(Ensured::Kept)).await
+    }
+
     async fn end_long_queries(
         &self,
         _longer_than: Duration,

@@ -70,6 +70,8 @@ struct World {
     rooms: BTreeMap<TenantUid, DatabaseRoom>,
     /// What each slot may have of the machine.
     shares: BTreeMap<Slot, SlotShare>,
+    /// Free bytes of the disk, where it is not endless.
+    free: Option<u64>,
     /// Sites whose queries keep the server busy, and those whose queries take too long.
     busy_queries: Vec<BusySite>,
     long_queries: Vec<TenantUid>,
@@ -170,6 +172,11 @@ impl SimWorld {
     /// Whether a slot carries the mark of a full one.
     pub fn is_full(&self, slot: Slot) -> bool {
         self.lock().full.contains(&slot)
+    }
+
+    /// Says how much of the disk is free.
+    pub fn set_free(&self, bytes: u64) {
+        self.lock().free = Some(bytes);
     }
 
     /// Sites whose queries keep the server busy from now on.

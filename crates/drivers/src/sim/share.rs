@@ -52,7 +52,11 @@ impl Share for SimWorld {
     }
 
     async fn free_bytes(&self) -> Result<u64, DriverError> {
-        self.call("share.free_bytes", |_| Ok(FREE)).await
+        self.call("share.free_bytes", |world| Ok(world.free.unwrap_or(FREE))).await
+    }
+
+    async fn total_bytes(&self) -> Result<u64, DriverError> {
+        self.call("share.total_bytes", |_| Ok(FREE)).await
     }
 
     async fn tell_limits(&self, slot: Slot, limits: &[ToldLimit]) -> Result<(), DriverError> {

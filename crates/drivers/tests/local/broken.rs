@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use aipress_drivers::CacheUser;
+use aipress_drivers::Ensured;
 use aipress_drivers::local;
 use aipress_testkit::SmallDisk;
 use aipress_types::Secret;
@@ -19,6 +20,8 @@ use crate::machine::until;
 const PATIENCE: Duration = Duration::from_secs(240);
 /// Rows of one statement, 8 KiB each.
 const ROWS: u32 = 64;
+/// Logs of changes that are worth giving back, bytes.
+const LOGS: u64 = 16 << 20;
 
 /// Adds rows; what it says when there is no room.
 async fn add(machine: &Machine) -> Result<(), sqlx::Error> {
@@ -84,6 +87,27 @@ async fn mariadb_on_a_full_disk_keeps_what_it_said_it_has_and_goes_on_by_itself(
     // One row more than was acknowledged may be there: an answer can be lost.
     let seen = in_the_end(&machine, async || rows(&machine).await).await;
     assert!(seen >= kept, "{seen} of {kept}");
+    in_the_end(&machine, async || add(&machine).await).await;
+    kept += i64::from(ROWS);
+    // What its logs of changes take is given back when room is asked for.
+    let logs = || {
+        let data = fs::read_dir(machine.paths.mariadb().join("data")).unwrap().flatten();
+        let logs = data.filter(|it| it.file_name().to_string_lossy().starts_with("binlog.0"));
+        logs.map(|it| it.metadata().unwrap().len()).sum::<u64>()
+    };
+    for _ in 0..200 {
+        if logs() > LOGS {
+            break;
+        }
+        in_the_end(&machine, async || add(&machine).await).await;
+        kept += i64::from(ROWS);
+    }
+    assert!(logs() > LOGS, "nothing to give back: {} bytes", logs());
+    machine.prepare_redis();
+    let database = machine.drivers().database;
+    until("logs given back", || async { database.give_back_logs().await.map(drop) }).await;
+    assert!(logs() < LOGS, "{} bytes", logs());
+    assert_eq!(database.give_back_logs().await.unwrap(), Ensured::Kept);
     in_the_end(&machine, async || add(&machine).await).await;
     kept += i64::from(ROWS);
     // Killed on a disk that is full again, and back when there is room.

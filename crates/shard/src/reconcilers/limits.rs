@@ -6,6 +6,7 @@
 //! The disk is in `limits/disk.rs`.
 
 mod disk;
+mod scarce;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::disk::Held;
 use self::disk::Walked;
+use self::scarce::Scarcity;
 use crate::plane::Plane;
 
 /// Between two looks for workers that were started: until then one is held by nothing but its own
@@ -133,7 +135,9 @@ struct Seated {
 pub(crate) struct Limits {
     sites: BTreeMap<TenantUid, Site>,
     looks: u32,
-    free_at_first: Option<u64>,
+    scarcity: Scarcity,
+    /// How any database may grow, as of the last look at them.
+    databases_at_most: Option<DatabaseGrowth>,
     /// Bytes of the cache at the last look.
     cache_used: u64,
     /// What failed last, so that it is said once.
@@ -174,9 +178,15 @@ impl Limits {
         self.note("queries", queries);
         let cache = self.cache(plane, &seated).await;
         self.note("cache", cache);
-        if self.looks % SERVERS_EACH == 1 {
+        let is_due = self.looks % SERVERS_EACH == 1;
+        // A disk that gets short does not wait for their turn.
+        if is_due || self.databases_at_most != Some(self.scarcity.growth()) {
             let databases = self.databases(plane, &seated).await;
             self.note("databases", databases);
+        }
+        let relieved = self.scarcity.relieve(plane).await;
+        self.note("relieve", relieved);
+        if is_due {
             let met = self.met(plane, &seated).await;
             self.note("met", met);
         }
@@ -218,17 +228,19 @@ impl Limits {
 
     async fn databases(&mut self, plane: &Plane, seated: &[Seated]) -> Result<(), DriverError> {
         let database = &plane.drivers.database;
+        let at_most = self.scarcity.growth();
         for room in database.rooms().await? {
             let Some(seat) = seated.iter().find(|seat| seat.uid == room.uid) else { continue };
             let site = self.sites.entry(seat.uid).or_default();
             let limit = seat.limits.database_bytes;
-            let wanted = growth(room.bytes, limit, room.growth, site.database_then);
-            site.database_then = (wanted == DatabaseGrowth::Updates)
-                .then(|| site.database_then.unwrap_or(room.bytes));
+            let own = growth(room.bytes, limit, room.growth, site.database_then);
+            site.database_then =
+                (own == DatabaseGrowth::Updates).then(|| site.database_then.unwrap_or(room.bytes));
+            let wanted = own.max(at_most);
             if wanted != room.growth {
                 database.set_growth(seat.uid, wanted).await?;
             }
-            let words = (wanted != DatabaseGrowth::Free).then(|| {
+            let words = (own != DatabaseGrowth::Free).then(|| {
                 format!(
                     "The site's database takes {}, its tier has {}: nothing can be added until rows \
                      are deleted.",
@@ -238,6 +250,7 @@ impl Limits {
             });
             site.hold(Limit::Database, words);
         }
+        self.databases_at_most = Some(at_most);
         for uid in database.end_long_queries(QUERY_MAX).await? {
             if let Some(site) = self.sites.get_mut(&uid) {
                 let limit = QUERY_MAX.as_secs();

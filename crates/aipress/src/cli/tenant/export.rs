@@ -63,13 +63,13 @@ pub(super) async fn run(client: &ApiClient, args: TenantExport) -> Result<(), Fa
     for note in &got.export.notes {
         crate::output::tell(&format!("note: {note}"));
     }
-    eprintln!(
+    crate::output::tell(&format!(
         "{} exported{}: {} in {:.1} s",
         got.export.tenant_name,
         if lock.is_some() { " and encrypted" } else { "" },
         size(got.bytes),
         begun.elapsed().as_secs_f64(),
-    );
+    ));
     Ok(())
 }
 

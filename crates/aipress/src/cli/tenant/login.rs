@@ -22,7 +22,7 @@ pub(super) async fn run(
 /// Opens the site in a browser where there is one, and prints its address in any case.
 pub(super) async fn open(client: &ApiClient, tenant: &str) -> Result<(), Failure> {
     let tenant = client.tenant_fetch(tenant).await?;
-    println!("{}", tenant.url);
+    output::say(&format!("{}\n", tenant.url));
     let display =
         ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
     if display && !client.is_dry_run() {

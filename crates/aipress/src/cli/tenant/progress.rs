@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::output;
+
 /// Between two looks of a person.
 const INTERVAL: Duration = Duration::from_millis(200);
 
@@ -26,13 +28,13 @@ impl Meter {
             return;
         }
         self.shown = Some(Instant::now());
-        eprint!("\r\x1b[K{}", self.line(bytes, total));
+        output::put(&format!("\r\x1b[K{}", self.line(bytes, total)));
     }
 
     /// Takes the line away.
     pub(super) fn end(&mut self, _bytes: u64) {
         if self.shown.is_some() {
-            eprint!("\r\x1b[K");
+            output::put("\r\x1b[K");
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use aipress_types::TenantUid;
 use sqlx::MySqlConnection;
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 
 use super::account;
 use super::execute;
@@ -22,6 +24,8 @@ use crate::layout::tenant_of_handle;
 
 /// From this size on of its files it is asked what is free in them; that opens every table.
 const LOOK_CLOSER: u64 = 16 * 1024 * 1024;
+/// Logs of changes that are not worth giving back.
+const LOGS_LEFT: u64 = 16 * 1024 * 1024;
 
 /// All sites' databases.
 pub(crate) async fn list(session: &mut MySqlConnection) -> Result<Vec<DatabaseRoom>, DriverError> {
@@ -95,6 +99,36 @@ pub(crate) async fn set_growth(
     }
     execute(session, &what, &format!("KILL HARD USER {name};")).await?;
     Ok(Ensured::Repaired)
+}
+
+/// Ends the log of changes that is being written, where it is worth it, and removes those before.
+pub(crate) async fn give_back_logs(session: &mut MySqlConnection) -> Result<Ensured, DriverError> {
+    let what = "give back logs of changes";
+    let mut logs = binary_logs(session).await?;
+    let all: u64 = logs.iter().map(|(_, bytes)| bytes).sum();
+    if all < LOGS_LEFT {
+        return Ok(Ensured::Kept);
+    }
+    if logs.last().is_some_and(|(_, bytes)| *bytes >= LOGS_LEFT) {
+        execute(session, what, "FLUSH BINARY LOGS;").await?;
+        logs = binary_logs(session).await?;
+    }
+    let Some((newest, _)) = logs.last().filter(|_| logs.len() > 1) else {
+        return Ok(Ensured::Kept);
+    };
+    // Such a name is the server's own: letters, a dot, digits.
+    execute(session, what, &format!("PURGE BINARY LOGS TO '{newest}';")).await?;
+    Ok(Ensured::Repaired)
+}
+
+/// Names and sizes, the oldest first.
+async fn binary_logs(session: &mut MySqlConnection) -> Result<Vec<(String, u64)>, DriverError> {
+    let what = "list logs of changes";
+    let rows = sqlx::raw_sql("SHOW BINARY LOGS").fetch_all(session).await;
+    let rows = rows.map_err(|error| sql_error(what, error))?;
+    let log = |row: &MySqlRow| Ok((row.try_get::<String, _>(0)?, row.try_get::<u64, _>(1)?));
+    let logs: Result<Vec<_>, sqlx::Error> = rows.iter().map(log).collect();
+    logs.map_err(|error| sql_error(what, error))
 }
 
 /// Ends queries of sites that run longer, and says whose they were.

@@ -365,6 +365,13 @@ impl Database for MariaDb {
         .await
     }
 
+    async fn give_back_logs(&self) -> Result<Ensured, DriverError> {
+        self.within("give back logs of changes", CALL_LIMIT, async move |mut session| {
+            growth::give_back_logs(&mut session).await
+        })
+        .await
+    }
+
     async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError> {
         self.within("end queries that take too long", CALL_LIMIT, async move |mut session| {
             growth::end_long_queries(&mut session, longer_than).await

@@ -252,6 +252,15 @@ impl Share for LocalShare {
         .await
     }
 
+    async fn total_bytes(&self) -> Result<u64, DriverError> {
+        let sites = self.paths.sites();
+        blocking("look at the disk", move || {
+            let stat = rustix::fs::statvfs(&sites)?;
+            Ok(stat.f_blocks.saturating_mul(stat.f_frsize))
+        })
+        .await
+    }
+
     async fn tell_limits(&self, slot: Slot, limits: &[ToldLimit]) -> Result<(), DriverError> {
         let said = SaidOfLimits {
             limits: limits.iter().map(|told| told.words.clone()).collect(),

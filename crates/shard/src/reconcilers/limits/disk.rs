@@ -16,6 +16,7 @@ use super::Limit;
 use super::Limits;
 use super::Seated;
 use super::Site;
+use super::scarce::Scarcity;
 use super::size;
 use crate::plane::Plane;
 /// A site in which something runs is walked this often, whatever the disk says.
@@ -24,10 +25,6 @@ pub(super) const WALK: Duration = Duration::from_secs(60);
 pub(super) const WALK_NEAR: Duration = Duration::from_secs(5);
 /// Near: this part of the limit.
 const NEAR_PERCENT: u64 = 80;
-/// Free disk that the platform keeps for itself: below it no site writes.
-const HEADROOM: u64 = 512 * 1024 * 1024;
-/// But never more than this part of what was free when the shard began, where disks are small.
-const HEADROOM_PART: u64 = 10;
 /// A write that does not fit is refused as a whole: with quotas a site has met its limit a little
 /// before it takes all of it. In bytes; but never more than the part that a full site has to free.
 const EDGE: u64 = 1024 * 1024;
@@ -56,8 +53,8 @@ impl Limits {
     ) -> Result<(), DriverError> {
         let share = &plane.drivers.share;
         let (free, busy) = (share.free_bytes().await?, share.busy().await?);
-        let first = *self.free_at_first.get_or_insert(free);
-        let is_scarce = free < HEADROOM.min(first / HEADROOM_PART);
+        self.scarcity = self.scarcity.next(free, share.total_bytes().await?);
+        let is_scarce = self.scarcity > Scarcity::None;
         for seat in seated {
             let is_busy = busy.contains(&seat.slot);
             let site = self.sites.entry(seat.uid).or_default();
@@ -82,7 +79,8 @@ impl Limits {
                 plane.drivers.php.recycle_slot(seat.slot, how).await?;
             }
             site.is_full = is_full;
-            let scarce = "The disk of the server is nearly full: no file can be written for now.";
+            let scarce = "The disk of the server is nearly full: no file can be written and nothing \
+                          added to the database for now.";
             site.hold(Limit::Disk, words);
             site.hold(Limit::Server, is_scarce.then(|| scarce.to_owned()));
         }

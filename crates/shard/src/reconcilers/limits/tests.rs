@@ -85,6 +85,35 @@ async fn a_database_over_its_limit_stops_growing_until_it_is_smaller() {
     assert!(plane.tenants.fetch(uid).unwrap().observed.limits.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn on_a_short_disk_no_database_grows_and_all_do_when_there_is_room_again() {
+    const MIB: u64 = 1 << 20;
+    let machine = Machine::new();
+    let plane = machine.plane();
+    let intent = fixtures::intent("bakery");
+    let uid = intent.uid;
+    plane.tenants.accept(intent).unwrap();
+    settle(&plane, uid).await;
+    let own = |growth| machine.world.set_room(DatabaseRoom { uid, bytes: 1_000_000, growth });
+    own(DatabaseGrowth::Free);
+    let mut limits = Limits::default();
+    limits.look(&plane).await;
+    // Each at the next look, whether databases are due or not.
+    for (free, growth) in [
+        (511 * MIB, DatabaseGrowth::Updates),
+        (200 * MIB, DatabaseGrowth::Nothing),
+        (400 * MIB, DatabaseGrowth::Updates),
+        (900 * MIB, DatabaseGrowth::Free),
+    ] {
+        machine.world.set_free(free);
+        limits.look(&plane).await;
+        assert_eq!(machine.world.room(uid).unwrap().growth, growth, "{} MiB", free / MIB);
+        let told = plane.tenants.fetch(uid).unwrap().observed.limits;
+        let says = told.iter().any(|words| words.contains("The disk of the server is nearly full"));
+        assert_eq!(says, growth != DatabaseGrowth::Free, "{told:?}");
+    }
+}
+
 /// A site on a machine of its own.
 struct OnMachine {
     machine: Machine,
