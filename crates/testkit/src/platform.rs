@@ -312,6 +312,29 @@ impl Platform {
         fs::set_permissions(self.folder.join("faults"), open).expect("open the folder of faults");
     }
 
+    /// The points that roles get to in a change (`aipress_kit::faults`), each once, of those that begin
+    /// so.
+    ///
+    /// # Panics
+    /// When the file of points can't be written or read, or when there was none.
+    pub async fn points_of(&self, begin: &str, change: impl Future<Output = ()>) -> Vec<String> {
+        let reached = self.folder.join("faults").join("reached");
+        fs::write(&reached, b"").expect("ask for points");
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        fs::set_permissions(&reached, open).expect("open the file of points");
+        change.await;
+        let text = fs::read_to_string(&reached).expect("points");
+        fs::remove_file(&reached).expect("ask for no more points");
+        let mut points: Vec<String> = Vec::new();
+        for point in text.lines().filter(|point| point.starts_with(begin)) {
+            if !points.iter().any(|known| known == point) {
+                points.push(point.to_owned());
+            }
+        }
+        assert!(!points.is_empty(), "no point of {begin} was reached");
+        points
+    }
+
     /// Whether a point was not reached yet.
     pub fn is_armed(&self, point: &str) -> bool {
         self.folder.join("faults").join(point).exists()

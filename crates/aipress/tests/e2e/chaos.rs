@@ -8,6 +8,7 @@
 mod customer;
 mod dice;
 mod expected;
+mod points;
 mod trouble;
 
 use std::sync::Arc;

@@ -3,25 +3,14 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use aipress_testkit::Platform;
 use aipress_testkit::PlatformOptions;
 use aipress_testkit::Told;
-use aipress_testkit::wait_until;
 
+use crate::killed::died;
+use crate::killed::runs;
 use crate::options;
-
-/// The parts of a move at which the shard's control plane is killed.
-const PARTS: &[&str] = &[
-    "core-before",
-    "core-maintenance",
-    "core-snapshot",
-    "core-switch",
-    "core-upgrade",
-    "core-check",
-    "core-settle",
-];
 
 async fn one_shard() -> Platform {
     Platform::start(PlatformOptions { shards: 1, ..options() }).await
@@ -143,36 +132,44 @@ async fn an_upgrade_that_breaks_the_site_is_taken_back_and_told() {
     is_whole_on(&platform, "bakery", "6.8.").await;
 }
 
-async fn died(platform: &Platform, point: &str) {
-    wait_until(Duration::from_secs(60), &format!("{point} is reached"), async || {
-        if platform.is_armed(point) { Err("it was not".to_owned()) } else { Ok(()) }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_move_ends_whole_wherever_the_shard_is_killed() {
     let platform = one_shard().await;
-    let points = PARTS.iter().flat_map(|part| ["before", "after"].map(|s| format!("{part}.{s}")));
-    for (index, point) in points.enumerate() {
-        let (name, point) = (format!("site-{index}"), format!("shard.{point}"));
+    // What a move has beyond any other change.
+    let parts = "shard.core-";
+    old_site(&platform, "undisturbed").await;
+    let there = async { drop(move_to(&platform, "undisturbed", "6.8").await.good()) };
+    let there = platform.points_of(parts, there).await;
+    assert!(there.len() >= 14, "{there:?}");
+    for (index, run) in runs(&there).iter().enumerate() {
+        let name = format!("site-{index}");
         old_site(&platform, &name).await;
-        platform.kill_at(&point);
+        run.iter().for_each(|point| platform.kill_at(point));
         move_to(&platform, &name, "6.8").await.good();
-        died(&platform, &point).await;
+        died(&platform, run).await;
         is_whole_on(&platform, &name, "6.8.").await;
         platform.has_clean_inventory().await;
     }
     // And on the way back.
     let fatal = "if ( version_compare( $GLOBALS['wp_version'], '6.8', '>=' ) ) { gone_in_6_8(); }";
-    for point in ["shard.core-back.before", "shard.core-back.after"] {
-        let name = format!("back-{}", point.rsplit('.').next().unwrap());
-        old_site(&platform, &name).await;
-        put_mu_plugin(&platform, &name, fatal).await;
-        platform.kill_at(point);
-        let told = move_to(&platform, &name, "6.8").await.ended(1);
+    let broken = async |name: &str| {
+        old_site(&platform, name).await;
+        put_mu_plugin(&platform, name, fatal).await;
+    };
+    let refused = async |name: &str| {
+        let told = move_to(&platform, name, "6.8").await.ended(1);
         assert!(told.err.contains("the site is back on 6.1"), "{}", told.err);
-        died(&platform, point).await;
+    };
+    broken("broken").await;
+    let mut back = platform.points_of(parts, refused("broken")).await;
+    back.retain(|point| !there.contains(point));
+    assert!(back.len() >= 2, "{back:?}");
+    for (index, run) in runs(&back).iter().enumerate() {
+        let name = format!("back-{index}");
+        broken(&name).await;
+        run.iter().for_each(|point| platform.kill_at(point));
+        refused(&name).await;
+        died(&platform, run).await;
         is_whole_on(&platform, &name, "6.1.").await;
         platform.has_clean_inventory().await;
     }

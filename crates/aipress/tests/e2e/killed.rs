@@ -18,16 +18,29 @@ async fn one_shard() -> Platform {
     Platform::start(PlatformOptions { shards: 1, ..options() }).await
 }
 
-/// Both sides of each step.
-fn points(role: &str, steps: &[&str]) -> Vec<String> {
-    let sides = |step: &&str| ["before", "after"].map(|side| format!("{role}.{step}.{side}"));
-    steps.iter().flat_map(sides).collect()
+/// Points at which the role is killed in one run of a change: before a step and after it both, as a step
+/// that was not done is begun again. What was accepted is not sent again.
+pub(crate) fn runs(points: &[String]) -> Vec<Vec<String>> {
+    let mut runs: Vec<Vec<String>> = Vec::new();
+    for point in points {
+        let before = point.strip_suffix(".after").filter(|step| *step != "shard.accept");
+        let before = before.map(|step| format!("{step}.before"));
+        match runs.iter_mut().find(|run| before.as_ref().is_some_and(|before| run[0] == *before)) {
+            Some(run) => run.push(point.clone()),
+            None => runs.push(vec![point.clone()]),
+        }
+    }
+    runs
 }
 
-/// The role died at the point: its file is gone.
-async fn died(platform: &Platform, point: &str) {
-    wait_until(Duration::from_secs(60), &format!("{point} is reached"), async || {
-        if platform.is_armed(point) { Err("it was not".to_owned()) } else { Ok(()) }
+/// The role died at each of the points: their files are gone.
+pub(crate) async fn died(platform: &Platform, points: &[String]) {
+    wait_until(Duration::from_secs(60), &format!("{points:?} are reached"), async || match points
+        .iter()
+        .find(|point| platform.is_armed(point))
+    {
+        Some(point) => Err(format!("{point} was not")),
+        None => Ok(()),
     })
     .await;
 }
@@ -49,26 +62,30 @@ async fn is_served(platform: &Platform, name: &str) {
 #[tokio::test]
 async fn an_acknowledged_create_ends_whole_wherever_the_shard_is_killed() {
     let platform = one_shard().await;
-    let steps = ["accept", "slot", "core", "database", "cache", "files", "serving"];
-    for (index, point) in points("shard", &steps).iter().enumerate() {
+    let undisturbed = async { drop(platform.create("undisturbed").await) };
+    let points = platform.points_of("shard.", undisturbed).await;
+    assert!(points.len() >= 14, "{points:?}");
+    for (index, run) in runs(&points).iter().enumerate() {
         let name = format!("site-{index}");
-        platform.kill_at(point);
+        run.iter().for_each(|point| platform.kill_at(point));
         let uid = platform.ask_for(&name).await;
-        died(&platform, point).await;
+        died(&platform, run).await;
         let tenant = platform.reaches(&name, "active").await;
-        assert_eq!(tenant["uid"], uid.as_str(), "{point}");
+        assert_eq!(tenant["uid"], uid.as_str(), "{run:?}");
         is_served(&platform, &name).await;
         platform.has_clean_inventory().await;
     }
     let restarts = platform.unit("aipress-shard-001").await.restarts;
-    assert_eq!(restarts, 14, "it was killed at each point");
+    assert_eq!(restarts, points.len() as u64, "it was killed at each point: {points:?}");
 }
 
 #[tokio::test]
 async fn an_acknowledged_create_ends_whole_and_once_wherever_meta_is_killed() {
     let platform = one_shard().await;
-    for (index, point) in points("meta", &["change", "push", "report", "finish"]).iter().enumerate()
-    {
+    let undisturbed = async { drop(platform.create("undisturbed").await) };
+    let points = platform.points_of("meta.", undisturbed).await;
+    assert!(points.len() >= 8, "{points:?}");
+    for (index, point) in points.iter().enumerate() {
         let name = format!("site-{index}");
         let body =
             json!({"name": name, "spec": {"wordpress": {"title": format!("Title of {name}")}}});
@@ -86,7 +103,7 @@ async fn an_acknowledged_create_ends_whole_and_once_wherever_meta_is_killed() {
             }
         })
         .await;
-        died(&platform, point).await;
+        died(&platform, std::slice::from_ref(point)).await;
         let tenant = platform.reaches(&name, "active").await;
         assert_eq!(tenant["uid"], uid, "{point}: acknowledged, and then another one");
         is_served(&platform, &name).await;
@@ -97,45 +114,83 @@ async fn an_acknowledged_create_ends_whole_and_once_wherever_meta_is_killed() {
         assert_eq!(operations.len(), 1, "{point}: {operations:?}");
         assert_eq!(operations[0]["state"], "succeeded", "{point}: {operations:?}");
     }
-    assert_eq!(platform.unit("meta").await.restarts, 8, "it was killed at each point");
+    let restarts = platform.unit("meta").await.restarts;
+    assert_eq!(restarts, points.len() as u64, "it was killed at each point: {points:?}");
+}
+
+/// A change of the bakery, and what comes of it.
+struct Change {
+    verb: &'static [&'static str],
+    state: &'static str,
+    /// Of its home page.
+    status: u16,
+}
+
+impl Change {
+    async fn run(&self, platform: &Platform, points: &[String]) {
+        points.iter().for_each(|point| platform.kill_at(point));
+        platform.cli(self.verb).await.good();
+        let armed: Vec<_> = points.iter().filter(|point| platform.is_armed(point)).collect();
+        assert!(armed.is_empty(), "{armed:?} were not reached by {:?}", self.verb);
+        assert_eq!(platform.tenant("bakery").await["state"], self.state, "{points:?}");
+        platform.has_clean_inventory().await;
+        if self.status == 200 {
+            is_served(platform, "bakery").await;
+        } else {
+            platform.visitor("bakery").get("/").await.with_status(self.status);
+        }
+    }
 }
 
 #[tokio::test]
 async fn suspending_deleting_undeleting_and_erasing_end_whole_wherever_the_shard_is_killed() {
     let platform = one_shard().await;
     platform.create("bakery").await;
-    let removing = ["unroute", "workers", "files", "cache", "database", "slot"];
-    let building = ["slot", "core", "database", "cache", "files", "serving"];
-    for point in points("shard", &["accept", "suspend"]) {
-        change(&platform, &point, &["suspend", "bakery", "--yes"], "suspended").await;
-        platform.visitor("bakery").get("/").await.with_status(503);
-        platform.cli(&["tenant", "resume", "bakery"]).await.good();
-        is_served(&platform, "bakery").await;
+    let change = |verb, state, status| Change { verb, state, status };
+    let pairs = [
+        [
+            change(&["tenant", "suspend", "bakery", "--yes"], "suspended", 503),
+            change(&["tenant", "resume", "bakery"], "active", 200),
+        ],
+        [
+            change(&["tenant", "delete", "bakery", "--yes"], "deleted", 404),
+            change(&["tenant", "undelete", "bakery"], "active", 200),
+        ],
+    ];
+    let mut killed = 0;
+    for pair in &pairs {
+        let mut points = Vec::new();
+        for change in pair {
+            let reached = platform.points_of("shard.", change.run(&platform, &[])).await;
+            killed += reached.len() as u64;
+            points.push(runs(&reached));
+        }
+        for turn in 0..points[0].len().max(points[1].len()) {
+            for (change, runs) in pair.iter().zip(&points) {
+                let run = runs.get(turn).map_or(&[][..], Vec::as_slice);
+                change.run(&platform, run).await;
+            }
+        }
     }
-    for (down, up) in points("shard", &removing).iter().zip(points("shard", &building)) {
-        change(&platform, down, &["delete", "bakery", "--yes"], "deleted").await;
-        platform.visitor("bakery").get("/").await.with_status(404);
-        change(&platform, &up, &["undelete", "bakery"], "active").await;
-        is_served(&platform, "bakery").await;
-    }
-    for (index, point) in points("shard", &removing).iter().enumerate() {
+    let deleted = async |name: &str| {
+        platform.create(name).await;
+        platform.cli(&["tenant", "delete", name, "--yes"]).await.good();
+    };
+    let erase = async |name: &str| {
+        platform.cli(&["tenant", "erase", name, "--yes"]).await.good();
+    };
+    deleted("gone").await;
+    let points = platform.points_of("shard.", erase("gone")).await;
+    killed += points.len() as u64;
+    for (index, run) in runs(&points).iter().enumerate() {
         let name = format!("gone-{index}");
-        platform.create(&name).await;
-        platform.cli(&["tenant", "delete", &name, "--yes"]).await.good();
-        platform.kill_at(point);
-        platform.cli(&["tenant", "erase", &name, "--yes"]).await.good();
-        assert!(!platform.is_armed(point), "{point} was not reached");
+        deleted(&name).await;
+        run.iter().for_each(|point| platform.kill_at(point));
+        erase(&name).await;
+        died(&platform, run).await;
         platform.has_clean_inventory().await;
     }
     is_served(&platform, "bakery").await;
-}
-
-/// Asks for a change, kills the shard at a point of it, and waits for its end.
-async fn change(platform: &Platform, point: &str, verb: &[&str], state: &str) {
-    platform.kill_at(point);
-    let args = [&["tenant"], verb].concat();
-    platform.cli(&args).await.good();
-    assert!(!platform.is_armed(point), "{point} was not reached");
-    assert_eq!(platform.tenant("bakery").await["state"], state, "{point}");
-    platform.has_clean_inventory().await;
+    let restarts = platform.unit("aipress-shard-001").await.restarts;
+    assert_eq!(restarts, killed, "it was killed at each point");
 }

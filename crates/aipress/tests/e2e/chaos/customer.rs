@@ -35,6 +35,8 @@ enum Wish {
     Erase,
     Rename,
     Retier,
+    /// Other passwords and salts.
+    Rotate,
     Publish,
     Upload,
     /// Deletes it, and takes it back before that can be done.
@@ -88,6 +90,7 @@ impl Customer {
                 (20, Wish::Upload),
                 (10, Wish::Rename),
                 (6, Wish::Retier),
+                (6, Wish::Rotate),
                 (10, Wish::Suspend),
                 (8, Wish::Delete),
                 (8, Wish::ChangeMind),
@@ -129,6 +132,16 @@ impl Customer {
                     site.story.push(tier.to_owned());
                 }
             }
+            Wish::Rotate => match self.ask("POST", &path("rotate-secrets"), &json!({})).await {
+                Answer::Accepted(_) => {
+                    self.sites[at].0.story.push("other secrets".to_owned());
+                    // Salts sign everybody out.
+                    self.sites[at].1 = None;
+                }
+                Answer::Refused(why) => {
+                    self.sites[at].0.story.push(format!("other secrets were refused: {why}"));
+                }
+            },
             Wish::Publish => self.publish(at).await,
             Wish::Upload => self.upload(at).await,
         }

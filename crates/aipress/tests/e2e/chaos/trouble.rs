@@ -11,26 +11,7 @@ use aipress_testkit::hold_process;
 use aipress_testkit::release_process;
 
 use super::dice::Dice;
-
-/// Points of debug builds at which a role is killed, without their side.
-const POINTS: [&str; 16] = [
-    "meta.change",
-    "meta.push",
-    "meta.report",
-    "meta.finish",
-    "shard.accept",
-    "shard.slot",
-    "shard.core",
-    "shard.database",
-    "shard.cache",
-    "shard.files",
-    "shard.serving",
-    "shard.suspend",
-    "shard.unroute",
-    "shard.workers",
-    "shard.files",
-    "shard.database",
-];
+use super::points;
 
 /// How long MariaDB is not killed after the disk was full. InnoDB of MariaDB 10.11 can't always recover
 /// from a `CREATE TABLE` that met a full disk when it is killed before its next checkpoint (`Missing
@@ -50,13 +31,14 @@ enum Kind {
 pub(super) struct Trouble {
     platform: Arc<Platform>,
     dice: Dice,
+    points: Vec<String>,
     /// When the disk was full last.
     full: Option<Instant>,
 }
 
 impl Trouble {
     pub(super) fn new(platform: Arc<Platform>, dice: Dice) -> Self {
-        Self { platform, dice, full: None }
+        Self { platform, dice, points: points::all(), full: None }
     }
 
     /// Makes trouble for so long, then none; gives how often what went wrong.
@@ -106,9 +88,8 @@ impl Trouble {
                 None => "nothing runs".to_owned(),
             },
             Kind::Point => {
-                let side = self.dice.one_of(&[(1, "before"), (1, "after")]);
-                let point = format!("{}.{side}", POINTS[self.dice.below(POINTS.len())]);
-                self.platform.kill_at(&point);
+                let point = &self.points[self.dice.below(self.points.len())];
+                self.platform.kill_at(point);
                 format!("killed at {point}")
             }
             Kind::FullDisk => {

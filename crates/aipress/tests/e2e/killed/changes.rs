@@ -1,5 +1,5 @@
-//! Every change of a site that is there: its steps are asked of a change that nobody disturbs, so
-//! that a step that is new is killed like the others.
+//! Every change of a site that is there: its points are asked of a change that nobody disturbs, so
+//! that one that is new is killed like the others.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -17,10 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::is_served;
 use super::one_shard;
-use super::points;
-
-/// Steps that meta does; its own points are killed elsewhere.
-const OF_META: &[&str] = &["accept", "route"];
+use super::runs;
 
 /// A change and the one that takes it back.
 type Pair = [Vec<String>; 2];
@@ -35,14 +32,11 @@ async fn newest(platform: &Platform) -> Value {
     platform.api().get(path).await.with_status(200).as_json()["items"][0].clone()
 }
 
-/// The kind of a change and the shard's steps of it.
-async fn steps(platform: &Platform) -> (String, Vec<String>) {
+/// What kind of change was made last, and that it ended well.
+async fn kind(platform: &Platform) -> String {
     let operation = newest(platform).await;
     assert_eq!(operation["state"], "succeeded", "{operation}");
-    let names = operation["steps"].as_array().unwrap().iter();
-    let names = names.map(|step| step["name"].as_str().unwrap().to_owned());
-    let names = names.filter(|name| !OF_META.contains(&name.as_str()));
-    (operation["kind"].as_str().unwrap().to_owned(), names.collect())
+    operation["kind"].as_str().unwrap().to_owned()
 }
 
 /// A page of the site at any time is whole: nobody needs a shard's control plane for one.
@@ -60,8 +54,8 @@ fn visit(platform: &Arc<Platform>, stop: &Arc<AtomicBool>) -> JoinHandle<u32> {
     })
 }
 
-/// Each change forth and back, killed before and after each step; a step of one kind of change is
-/// killed once, in the first change that has it.
+/// Each change forth and back, killed at each of its points; a point of one kind of change is met once,
+/// in the first change that has it.
 async fn killed_everywhere(platform: &Arc<Platform>, pairs: &[Pair]) {
     let stop = Arc::new(AtomicBool::new(false));
     let visitor = visit(platform, &stop);
@@ -71,28 +65,22 @@ async fn killed_everywhere(platform: &Arc<Platform>, pairs: &[Pair]) {
     for pair in pairs {
         let mut wanted = [Vec::new(), Vec::new()];
         for (change, wanted) in pair.iter().zip(&mut wanted) {
-            run(platform, change).await;
-            let (kind, mut steps) = steps(platform).await;
-            // What comes before the steps: the wish is on its way to the shard's disk.
-            steps.insert(0, "accept".to_owned());
-            let shown = shown.entry(kind).or_default();
-            steps.retain(|step| shown.insert(step.clone()));
-            let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-            *wanted = points("shard", &steps);
+            let mut points = platform.points_of("shard.", run(platform, change)).await;
+            let shown = shown.entry(kind(platform).await).or_default();
+            points.retain(|point| shown.insert(point.clone()));
+            *wanted = runs(&points);
         }
         let [forth, back] = wanted;
         for turn in 0..forth.len().max(back.len()) {
-            for (change, points) in pair.iter().zip([&forth, &back]) {
-                let point = points.get(turn);
-                if let Some(point) = point {
-                    platform.kill_at(point);
-                    killed += 1;
-                }
+            for (change, runs) in pair.iter().zip([&forth, &back]) {
+                let points = runs.get(turn).map_or(&[][..], Vec::as_slice);
+                points.iter().for_each(|point| platform.kill_at(point));
+                killed += points.len() as u64;
                 run(platform, change).await;
-                let Some(point) = point else { continue };
-                assert!(!platform.is_armed(point), "{point} was not reached by {change:?}");
-                let operation = newest(platform).await;
-                assert_eq!(operation["state"], "succeeded", "{point}: {operation}");
+                let armed: Vec<_> =
+                    points.iter().filter(|point| platform.is_armed(point)).collect();
+                assert!(armed.is_empty(), "{armed:?} were not reached by {change:?}");
+                kind(platform).await;
                 is_served(platform, "bakery").await;
                 platform.has_clean_inventory().await;
             }

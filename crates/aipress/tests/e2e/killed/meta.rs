@@ -7,14 +7,20 @@ use aipress_testkit::wait_until;
 use serde_json::Value;
 use serde_json::json;
 
+use super::died;
 use super::is_served;
 use super::one_shard;
 
-/// Four deaths for each change: while it is taken, sent to the shard, reported and ended.
-const DEATHS: [[&str; 4]; 2] = [
-    ["meta.change.before", "meta.push.before", "meta.report.before", "meta.finish.before"],
-    ["meta.change.after", "meta.push.after", "meta.report.after", "meta.finish.after"],
-];
+/// Where meta is killed in one run of a change: before all that it does (it takes the change, sends it
+/// to the shard, is told of it, ends it), and then after all of it.
+async fn deaths(platform: &Platform) -> [Vec<String>; 2] {
+    let undisturbed = async { drop(platform.create("undisturbed").await) };
+    let points = platform.points_of("meta.", undisturbed).await;
+    let (before, after): (Vec<_>, Vec<_>) =
+        points.into_iter().partition(|point| point.ends_with(".before"));
+    assert!(before.len() >= 4 && after.len() >= 4, "{before:?} {after:?}");
+    [before, after]
+}
 
 /// Sends a change until it is acknowledged, each time under its key, and gives its operation.
 async fn acknowledged(
@@ -51,21 +57,12 @@ async fn succeeds(platform: &Platform, id: &str, context: &str) {
     .await;
 }
 
-async fn died(platform: &Platform, points: &[&str], context: &str) {
-    wait_until(Duration::from_secs(60), &format!("{context}: {points:?}"), async || {
-        match points.iter().find(|point| platform.is_armed(point)) {
-            Some(point) => Err(format!("{point} was not reached")),
-            None => Ok(()),
-        }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn every_change_is_done_once_wherever_meta_is_killed() {
     let platform = one_shard().await;
+    let all = deaths(&platform).await;
     let before = platform.unit("meta").await.restarts;
-    for (round, deaths) in DEATHS.iter().enumerate() {
+    for (round, deaths) in all.iter().enumerate() {
         let name = format!("site-{round}");
         platform.create(&name).await;
         let at = format!("/v1/tenants/{name}");
@@ -85,12 +82,12 @@ async fn every_change_is_done_once_wherever_meta_is_killed() {
         for (number, (method, path, body, state)) in changes.iter().enumerate() {
             let context = format!("{method} {path} {deaths:?}");
             // The second deletion only makes way for the erasure.
-            let deaths: &[&str] = if number == 6 { &[] } else { deaths };
+            let deaths = if number == 6 { &[] } else { deaths.as_slice() };
             deaths.iter().for_each(|point| platform.kill_at(point));
             let key = format!("{name}-{number}");
             let operation = acknowledged(&platform, method, path, &key, body).await;
             succeeds(&platform, &operation, &context).await;
-            died(&platform, deaths, &context).await;
+            died(&platform, deaths).await;
             // Sent again it is the same one, and not a second.
             let again = acknowledged(&platform, method, path, &key, body).await;
             assert_eq!(again, operation, "{context}");
@@ -105,7 +102,7 @@ async fn every_change_is_done_once_wherever_meta_is_killed() {
             platform.has_clean_inventory().await;
         }
     }
-    let killed = (DEATHS.len() * 4 * 7) as u64;
+    let killed = (all.concat().len() * 7) as u64;
     assert_eq!(platform.unit("meta").await.restarts - before, killed, "killed at each point");
 }
 
@@ -117,14 +114,14 @@ async fn an_import_is_made_once_wherever_meta_is_killed() {
     let file = archive.to_str().unwrap();
     platform.cli(&["tenant", "export", "bakery", "--file", file]).await.good();
     let archive = std::fs::read(&archive).unwrap();
-    for (round, deaths) in DEATHS.iter().enumerate() {
+    for (round, deaths) in deaths(&platform).await.iter().enumerate() {
         let name = format!("copy-{round}");
         let import = uploaded(&platform, &name, &archive).await;
         deaths.iter().for_each(|point| platform.kill_at(point));
         let path = format!("/v1/imports/{import}/complete");
         let operation = acknowledged(&platform, "POST", &path, &name, &json!({})).await;
         succeeds(&platform, &operation, &name).await;
-        died(&platform, deaths, &name).await;
+        died(&platform, deaths).await;
         platform.reaches(&name, "active").await;
         let page = platform.visitor(&name).get("/").await.with_status(200);
         assert_eq!(page.title(), "Title of bakery", "{deaths:?}");
