@@ -71,11 +71,11 @@ impl<'a> Steps<'a> {
         name: &str,
         work: impl Future<Output = Result<T, StepError>>,
     ) -> Result<T, StepError> {
-        faults::point(&format!("shard.{name}.before"));
+        self.point(name, "before");
         self.set(name, |step| step.state = StepState::Running);
         let begun = Instant::now();
         let result = work.await;
-        faults::point(&format!("shard.{name}.after"));
+        self.point(name, "after");
         self.set(name, |step| {
             step.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &result {
@@ -90,6 +90,13 @@ impl<'a> Steps<'a> {
             }
         });
         result
+    }
+
+    /// A look at what is settled is no step of a change, and so no point of one.
+    fn point(&self, name: &str, side: &str) {
+        if self.settled.is_none() {
+            faults::point(&format!("shard.{name}.{side}"));
+        }
     }
 
     /// Tells how far a long step is, in bytes; `total` is 0 when nobody knows, and may be too low.

@@ -62,6 +62,8 @@ async fn killed_everywhere(platform: &Arc<Platform>, pairs: &[Pair]) {
     let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let before = platform.unit("aipress-shard-001").await.restarts;
     let mut killed = 0;
+    // All of them undisturbed first: a shard that was killed looks at the site anew.
+    let mut all = Vec::new();
     for pair in pairs {
         let mut wanted = [Vec::new(), Vec::new()];
         for (change, wanted) in pair.iter().zip(&mut wanted) {
@@ -70,9 +72,11 @@ async fn killed_everywhere(platform: &Arc<Platform>, pairs: &[Pair]) {
             points.retain(|point| shown.insert(point.clone()));
             *wanted = runs(&points);
         }
-        let [forth, back] = wanted;
+        all.push(wanted);
+    }
+    for (pair, [forth, back]) in pairs.iter().zip(&all) {
         for turn in 0..forth.len().max(back.len()) {
-            for (change, runs) in pair.iter().zip([&forth, &back]) {
+            for (change, runs) in pair.iter().zip([forth, back]) {
                 let points = runs.get(turn).map_or(&[][..], Vec::as_slice);
                 points.iter().for_each(|point| platform.kill_at(point));
                 killed += points.len() as u64;
