@@ -9,6 +9,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::process::ExitCode;
@@ -73,16 +74,21 @@ pub fn keep_control_plane() -> Result<Left, SandboxError> {
 pub fn exec_confined(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut words = words.into_iter();
     let Some(program) = words.next() else {
-        eprintln!("aipress: {EXEC_VERB} is not for people: it needs a program");
+        tell(&format!("{EXEC_VERB} is not for people: it needs a program"));
         return ExitCode::from(126);
     };
     if let Err(error) = leave(PHP, Whose::Sites) {
-        eprintln!("aipress: confine {}: {error}", program.display());
+        tell(&format!("confine {}: {error}", program.display()));
         return ExitCode::from(126);
     }
     let error = Command::new(&program).args(words).exec();
-    eprintln!("aipress: run {}: {error}", program.display());
+    tell(&format!("run {}: {error}", program.display()));
     ExitCode::from(127)
+}
+
+/// On standard error; where that can't be written (a full disk) the exit code says it alone.
+fn tell(words: &str) {
+    let _ = writeln!(io::stderr(), "aipress: {words}");
 }
 
 fn leave(kept: CapabilitySet, whose: Whose) -> Result<Left, SandboxError> {
