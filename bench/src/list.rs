@@ -12,6 +12,7 @@ use aipress_kit::http::Client;
 use aipress_kit::http::Endpoint;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::listen::bind_unix;
+use aipress_meta::CheckpointConfig;
 use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
@@ -200,7 +201,7 @@ impl Meta {
         let socket = at("meta.sock");
         let lifecycle = Lifecycle::manual();
         let config = (registry::path(dir), at("master.key"), at("roles.json"), at("admin-token"));
-        let packages = at("packages");
+        let (packages, checkpoints) = (at("packages"), at("checkpoints.jsonl"));
         let (public, internal, ends) = (socket.clone(), at("internal.sock"), lifecycle.clone());
         let thread = std::thread::Builder::new().name("meta".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -225,6 +226,7 @@ impl Meta {
                     streams: StreamLimits::default(),
                     webhooks: WebhookConfig::default(),
                     packages: PackagesConfig::new(packages, "http://127.0.0.1:9".to_owned()),
+                    checkpoints: CheckpointConfig::new(checkpoints),
                     clock: Clock::system(),
                 };
                 aipress_meta::run(config, ends).await.context("meta")

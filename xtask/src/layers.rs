@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["types"],
     &["age", "api", "archive", "cores", "flow", "kit", "packages", "supervise"],
     &["drivers", "logs", "mirror", "runtime", "store"],
-    &["feed"],
+    &["audit", "feed"],
     &["edge", "meta", "shard"],
     &["aipress", "bench", "testkit"],
 ];

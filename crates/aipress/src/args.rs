@@ -31,8 +31,11 @@ mod transfer;
 mod up;
 mod webhook;
 
+pub(crate) use audit::AuditExport;
 pub(crate) use audit::AuditList;
+pub(crate) use audit::AuditPick;
 pub(crate) use audit::AuditVerb;
+pub(crate) use audit::AuditVerify;
 pub(crate) use change::Guarded;
 pub(crate) use change::Plain;
 pub(crate) use change::Wait;

@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) wordpress: Option<String>,
     /// Whether edge and gateways log each request.
     pub(crate) access_log: bool,
+    /// What proves the audit log.
+    pub(crate) audit: AuditSettings,
     /// The wp-cli archive that commands in sites run in; without it the platform's own agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wp_cli: Option<WpCli>,
@@ -74,6 +76,32 @@ pub(crate) struct Settings {
     pub(crate) webhooks: WebhookSettings,
     /// Event streams at once.
     pub(crate) streams: StreamSettings,
+}
+
+/// What proves the audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct AuditSettings {
+    /// File of its checkpoints, such as one on another disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) checkpoints: Option<PathBuf>,
+}
+
+impl AuditSettings {
+    /// Where checkpoints are.
+    pub(crate) fn path(&self, paths: &DataPaths) -> PathBuf {
+        self.checkpoints.clone().unwrap_or_else(|| paths.checkpoints())
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let has_folder = |path: &PathBuf| path.is_absolute() && path.file_name().is_some();
+        anyhow::ensure!(
+            self.checkpoints.as_ref().is_none_or(has_folder),
+            "audit.checkpoints must be the path of a file from the root, such as \
+             /mnt/proof/checkpoints.jsonl"
+        );
+        Ok(())
+    }
 }
 
 /// How webhooks are called.
@@ -174,6 +202,7 @@ impl Default for Settings {
             region: aipress_types::capacity::REGIONS[0].to_owned(),
             wordpress: None,
             access_log: true,
+            audit: AuditSettings::default(),
             wp_cli: None,
             directory: "https://api.wordpress.org".to_owned(),
             buffer_pool_mib: None,
@@ -228,6 +257,7 @@ impl Settings {
             UID_BASES.start(),
             UID_BASES.end()
         );
+        self.audit.check()?;
         self.limits.check()?;
         let StreamSettings { total, per_user } = self.streams;
         anyhow::ensure!(

@@ -114,8 +114,45 @@ pub struct AuditVerificationView {
     pub rows: u64,
     /// Rows whose payload was erased with what they tell of.
     pub erased: u64,
-    /// How much is wrong.
+    /// How much is wrong with rows.
     pub faults: u64,
     /// The first 100 of it.
     pub findings: Vec<AuditFindingView>,
+    /// What the rows were compared with.
+    pub checkpoints: AuditCheckpointsSeen,
+}
+
+/// A look through the file of checkpoints.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditCheckpointsSeen {
+    /// Checkpoints in the file.
+    pub count: u64,
+    /// Places of chains that were compared with what was signed.
+    pub compared: u64,
+    /// What is wrong with the file, in words.
+    pub faults: Vec<String>,
+}
+
+/// What checkpoints are signed with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditCheckpointsView {
+    /// The public key (Ed25519) as PEM.
+    pub public_key: String,
+    /// The same in hex, as each checkpoint names it.
+    pub key: String,
+    /// Checkpoints in the file.
+    pub count: u64,
+    /// Number of the last one.
+    pub last: u64,
+    /// When it was made.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub last_at: Option<OffsetDateTime>,
+    /// What is wrong with the file, in words.
+    pub faults: Vec<String>,
 }

@@ -22,6 +22,7 @@ pub mod paths;
 pub mod plan;
 pub mod problem;
 pub mod project;
+pub mod reference;
 pub mod route;
 pub mod secret;
 pub mod shard;
@@ -32,6 +33,8 @@ pub mod webhook;
 pub mod wp;
 
 pub use audit::AuditChainView;
+pub use audit::AuditCheckpointsSeen;
+pub use audit::AuditCheckpointsView;
 pub use audit::AuditFault;
 pub use audit::AuditFindingView;
 pub use audit::AuditVerificationView;

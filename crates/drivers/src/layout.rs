@@ -111,6 +111,11 @@ impl DataPaths {
         self.root.join("meta")
     }
 
+    /// Signed ends of the audit log's chains.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("audit/checkpoints.jsonl")
+    }
+
     /// The first platform-admin's token.
     pub fn admin_token(&self) -> PathBuf {
         self.meta().join("admin-token")

@@ -1,6 +1,7 @@
 //! What the binary tells meta when it starts it. Nothing here reads a file or a variable.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aipress_feed::webhooks::WebhookConfig;
 use aipress_kit::clock::Clock;
@@ -39,8 +40,26 @@ pub struct MetaConfig {
     pub php: Option<String>,
     /// The mirror of plugins and themes.
     pub packages: PackagesConfig,
+    /// Where ends of the audit log's chains are signed for.
+    pub checkpoints: CheckpointConfig,
     /// The time of day.
     pub clock: Clock,
+}
+
+/// Checkpoints of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointConfig {
+    /// The file, outside of the registry; its folder must exist.
+    pub path: PathBuf,
+    /// Time between two; one more is written at the end.
+    pub interval: Duration,
+}
+
+impl CheckpointConfig {
+    /// One each minute in which something was done.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, interval: Duration::from_secs(60) }
+    }
 }
 
 /// Where the master key comes from: always outside of the database.

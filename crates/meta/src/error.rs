@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use aipress_audit::KeyError;
 use aipress_kit::random::RandomError;
 use aipress_kit::seal::SealError;
 use aipress_store::StoreError;
@@ -32,6 +33,9 @@ pub enum MetaError {
          back from a copy (see Backup in docs/RUNNING.md)"
     )]
     MasterKeyOther,
+    /// The key that checkpoints of the audit log are signed with can't be had.
+    #[error("checkpoints of the audit log")]
+    SigningKey(#[from] KeyError),
     /// The key given as text has another form.
     #[error("the master key is not 64 hex digits")]
     MasterKeyForm,

@@ -33,6 +33,7 @@ pub use aipress_feed::EVENT_KINDS;
 pub use aipress_feed::EventKind;
 pub use aipress_feed::webhooks::WebhookConfig;
 pub use aipress_mirror::PackagesConfig;
+pub use config::CheckpointConfig;
 pub use config::Federation;
 pub use config::MasterKey;
 pub use config::MetaConfig;

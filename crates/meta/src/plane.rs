@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use aipress_audit::Keeper;
 use aipress_feed::Feed;
 use aipress_feed::OperationFeeds;
 use aipress_feed::webhooks::WebhookConfig;
@@ -81,6 +82,8 @@ pub(crate) struct Plane {
     pub(crate) operation_feeds: OperationFeeds,
     /// Logs that are followed.
     pub(crate) log_streams: Arc<Streams>,
+    /// Checkpoints of the audit log.
+    pub(crate) keeper: Keeper,
     /// One look at all audit rows at a time: it reads as fast as the disk gives.
     pub(crate) verifications: Semaphore,
     /// One write of a token's last use at a time.
@@ -104,6 +107,7 @@ pub(crate) struct PlaneParts {
     pub(crate) spool: Spool,
     pub(crate) webhooks: WebhookConfig,
     pub(crate) mirror: Mirror,
+    pub(crate) keeper: Keeper,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -138,6 +142,7 @@ impl Plane {
             pushes: Arc::new(WorkQueue::new(PUSH_BACKOFF)),
             endings: Arc::new(WorkQueue::new(END_BACKOFF)),
             mutations: Arc::new(Semaphore::new(MUTATIONS)),
+            keeper: parts.keeper,
             verifications: Semaphore::new(1),
             touches: Arc::new(Semaphore::new(1)),
             is_damaged: AtomicBool::new(false),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aipress_audit::Keeper;
+use aipress_audit::SigningKey;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::seal::Sealer;
 use aipress_kit::tasks;
@@ -31,16 +33,7 @@ use aipress_mirror::Mirror;
 pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaError> {
     // Written at the first start, after the registry was made.
     let is_first = !config.admin_token_file.exists();
-    let sealer = match &config.master_key {
-        MasterKey::File(path) if !is_first && !path.exists() => {
-            return Err(MetaError::MasterKeyGone(path.clone()));
-        }
-        MasterKey::File(path) => {
-            Sealer::ensure_key_file(path)?;
-            Sealer::from_file(path)?
-        }
-        MasterKey::Hex(text) => Sealer::from_hex(text.expose()).ok_or(MetaError::MasterKeyForm)?,
-    };
+    let sealer = sealer(&config.master_key, is_first)?;
     let roles = RoleTokens::from_file(&config.role_tokens)?;
     let registry =
         |source: StoreError| MetaError::Registry { path: config.registry_path.clone(), source };
@@ -62,6 +55,8 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
             }
         },
     )?;
+    let signing = SigningKey::ensure(&store, &sealer, &config.clock).await?;
+    let keeper = Keeper::new(config.checkpoints.path, signing);
     let mirror = Mirror::open(&config.packages)
         .map_err(|source| MetaError::Packages { path: config.packages.dir.clone(), source })?;
     let plane = Arc::new(Plane::new(PlaneParts {
@@ -77,9 +72,10 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
         spool: Spool::new(config.registry_path.with_file_name("imports")),
         webhooks: config.webhooks,
         mirror,
+        keeper,
         lifecycle: lifecycle.clone(),
     }));
-    let reconcilers = reconcilers::start(&plane);
+    let reconcilers = reconcilers::start(&plane, config.checkpoints.interval);
     let mut public = tasks::spawn(
         "public-listener",
         aipress_kit::http::serve(
@@ -109,4 +105,18 @@ pub async fn run(config: MetaConfig, lifecycle: Lifecycle) -> Result<(), MetaErr
     }
     store.close().await;
     if early { Err(MetaError::TaskEnded("a listener")) } else { Ok(()) }
+}
+
+/// The master key; a file of it is made at the first start.
+fn sealer(key: &MasterKey, is_first: bool) -> Result<Sealer, MetaError> {
+    match key {
+        MasterKey::File(path) if !is_first && !path.exists() => {
+            Err(MetaError::MasterKeyGone(path.clone()))
+        }
+        MasterKey::File(path) => {
+            Sealer::ensure_key_file(path)?;
+            Ok(Sealer::from_file(path)?)
+        }
+        MasterKey::Hex(text) => Sealer::from_hex(text.expose()).ok_or(MetaError::MasterKeyForm),
+    }
 }

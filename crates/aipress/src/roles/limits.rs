@@ -102,6 +102,9 @@ fn meta(paths: &DataPaths, settings: &Settings) -> Sandbox {
     if master_key::given().is_none() && paths.master_key().exists() {
         sandbox = sandbox.read(paths.master_key());
     }
+    if let Some(folder) = settings.audit.path(paths).parent().filter(|folder| folder.is_dir()) {
+        sandbox = sandbox.write(folder);
+    }
     // By its folder: who renews the authorities puts a new file in the old one's place.
     let authorities = settings.webhooks.authorities.as_deref();
     match authorities.and_then(Path::parent).filter(|folder| folder.is_dir()) {

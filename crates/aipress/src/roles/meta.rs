@@ -2,6 +2,7 @@
 
 use aipress_kit::clock::Clock;
 use aipress_kit::http::outgoing::Trust;
+use aipress_meta::CheckpointConfig;
 use aipress_meta::Federation;
 use aipress_meta::MasterKey;
 use aipress_meta::MetaConfig;
@@ -47,6 +48,7 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
             trust: settings.webhooks.authorities.clone().map_or(Trust::System, Trust::File),
         },
         packages: PackagesConfig::new(paths.packages(), settings.directory.clone()),
+        checkpoints: CheckpointConfig::new(settings.audit.path(&paths)),
         clock: Clock::system(),
     };
     aipress_meta::run(config, lifecycle).await?;

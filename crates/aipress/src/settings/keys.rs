@@ -24,8 +24,14 @@ const fn key(name: &'static str, default: &'static str, about: &'static str) -> 
 }
 
 /// All of them, in the order of the alphabet.
-pub(crate) const KEYS: [Key; 26] = [
+pub(crate) const KEYS: [Key; 27] = [
     key("accessLog", "true", "a line for each request in the logs of edge and gateways"),
+    key(
+        "audit.checkpoints",
+        "`audit/checkpoints.jsonl`",
+        "file of the audit log's checkpoints, best on another disk; its folder is made, for the user \
+         of meta, unless it is there",
+    ),
     Key {
         is_fixed: true,
         ..key(
@@ -154,6 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::settings::AuditSettings;
     use crate::settings::LimitSettings;
     use crate::settings::MailSettings;
     use crate::settings::OutgoingSettings;
@@ -191,7 +198,9 @@ mod tests {
             domain: Some("a".to_owned()),
         };
         let outgoing = OutgoingSettings { allow: vec!["10.0.0.5:25".parse().unwrap()] };
+        let audit = AuditSettings { checkpoints: Some("/a/b".into()) };
         let all = Settings {
+            audit,
             wp_cli: Some(wp_cli),
             mail,
             outgoing,

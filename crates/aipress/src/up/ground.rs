@@ -90,6 +90,9 @@ fn folders(paths: &DataPaths, settings: &Settings) -> anyhow::Result<()> {
     }
     ensure_dir(&paths.logs(), me, 0o700)?;
     ensure_dir(&paths.meta(), uids.meta(), 0o700)?;
+    if let Some(folder) = settings.audit.path(paths).parent().filter(|folder| !folder.is_dir()) {
+        ensure_dir(folder, uids.meta(), 0o700)?;
+    }
     ensure_dir(&paths.edge(), uids.edge(), 0o700)?;
     for shard in shards(settings) {
         let (of, ids) = (paths.shard(shard), uids.shard(shard)?);

@@ -2,6 +2,7 @@
 //! and runs again. Adding one adds a file and a line to [`start`].
 
 mod behind;
+mod checkpoints;
 mod erasure;
 pub(crate) mod integrity;
 mod mirror;
@@ -27,7 +28,7 @@ const PUSHERS: usize = 32;
 const FINISHERS: usize = 128;
 
 /// Starts them all; they end when the plane drains.
-pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
+pub(crate) fn start(plane: &Arc<Plane>, checkpoints: Duration) -> Vec<JoinHandle<Option<()>>> {
     let drain = plane.lifecycle.drain.clone();
     let pushing = Arc::clone(plane);
     let pushes = Arc::clone(&plane.pushes).run(PUSHERS, drain.clone(), move |uid| {
@@ -45,6 +46,7 @@ pub(crate) fn start(plane: &Arc<Plane>) -> Vec<JoinHandle<Option<()>>> {
         tasks::spawn("feed", Arc::clone(&plane.feed).run(drain.clone())),
         tasks::spawn("webhooks", Arc::clone(&plane.webhooks).run(drain)),
         every(plane, "behind", Duration::from_secs(5), behind::reconcile),
+        tasks::spawn("checkpoints", checkpoints::run(Arc::clone(plane), checkpoints)),
         every(plane, "erasure", Duration::from_secs(60), erasure::reconcile),
         tasks::spawn("integrity", integrity::run(Arc::clone(plane))),
         every(plane, "mirror", Duration::from_secs(3_600), mirror::reconcile),

@@ -80,6 +80,8 @@ const TABLE: &[(&str, &str, u16, u16, u16)] = &[
     ("POST", "/v1/plans/{hash}/apply", 404, 404, 404),
     ("GET", "/v1/projects", 403, 403, 200),
     ("GET", "/v1/audit", 200, 200, 200),
+    ("GET", "/v1/audit/checkpoints", 200, 200, 200),
+    ("GET", "/v1/audit/export", 200, 200, 200),
     ("GET", "/v1/audit/verification", 200, 200, 200),
     ("GET", "/v1/events", 200, 200, 200),
     ("GET", "/v1/me", 200, 200, 200),

@@ -63,3 +63,71 @@ async fn everyone_looks_at_the_chains_that_are_theirs() {
     look(&meta.admin, "/v1/audit/verification?account=nobody").await.is_problem(404, "not_found");
     look(&owner, &other).await.is(200);
 }
+
+#[tokio::test]
+async fn what_was_signed_for_is_compared() {
+    let mut meta = Meta::start(1).await;
+    meta.made("bakery").await;
+    // The last act of a meta that ends.
+    meta.restart().await;
+    let seen = meta.get("/v1/audit/verification").await.is(200);
+    assert_eq!(
+        (&seen.body["whole"], &seen.body["checkpoints"]["count"]),
+        (&json!(true), &json!(1))
+    );
+    assert_eq!(seen.body["checkpoints"]["compared"], 1);
+    let shown = meta.get("/v1/audit/checkpoints").await.is(200);
+    assert!(shown.at("/publicKey").starts_with("-----BEGIN PUBLIC KEY-----"));
+    let key = aipress_audit::PublicKey::parse(shown.at("/key")).unwrap();
+    let path = meta.folder.path().join("checkpoints.jsonl");
+    let anchor = aipress_audit::read(&path, &key, 0).unwrap().anchors.remove(0);
+    let of = |seq: u64, link: String| {
+        format!("/v1/audit/verification?account={}&anchor={seq}:{link}", anchor.chain)
+    };
+    let known = hex::encode(anchor.link);
+    assert_eq!(meta.get(&of(1, known.clone())).await.is(200).body["whole"], true);
+    let other = meta.get(&of(1, "0".repeat(64))).await.is(200);
+    assert_eq!(other.at("/findings/0/fault"), "rewritten");
+    let behind = meta.get(&of(9, known)).await.is(200);
+    assert_eq!(behind.at("/findings/0/fault"), "cutOff");
+    for wrong in ["/v1/audit/verification?anchor=1:00", &of(1, "zz".to_owned())] {
+        meta.get(wrong).await.is_problem(400, "invalid_query");
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("\"n\":1", "\"n\":2")).unwrap();
+    let seen = meta.get("/v1/audit/verification").await.is(200);
+    assert_eq!(seen.body["whole"], false);
+    assert!(seen.at("/checkpoints/faults/0").contains("was changed"), "{}", seen.text);
+}
+
+#[tokio::test]
+async fn rows_are_found_by_request_and_text_and_exported() {
+    let meta = Meta::start(1).await;
+    for name in ["bakery", "museum"] {
+        meta.made(name).await;
+    }
+    let owner = meta.member("owner").await;
+    let all = meta.get("/v1/audit").await.is(200);
+    let request = all.at("/items/1/requestId");
+    let one = meta.get(&format!("/v1/audit?requestId={request}")).await.is(200);
+    assert_eq!(
+        (one.body["items"].as_array().unwrap().len(), one.at("/items/0/name")),
+        (1, "bakery")
+    );
+    let found = meta.get("/v1/audit?q=MUSE").await.is(200);
+    assert_eq!(found.body["items"].as_array().unwrap().len(), 1);
+    assert!(found.body["nextCursor"].is_null());
+    meta.get("/v1/audit?q=").await.is_problem(400, "invalid_query");
+    let lines = meta.get("/v1/audit/export").await.is(200);
+    assert_eq!(lines.header("content-type"), "application/x-ndjson");
+    assert_eq!(lines.text.lines().count(), 2);
+    let first: serde_json::Value =
+        serde_json::from_str(lines.text.lines().next().unwrap()).unwrap();
+    assert_eq!(first, all.body["items"][0]);
+    let csv = meta.get("/v1/audit/export?format=csv&action=tenant.create").await.is(200);
+    assert!(csv.text.starts_with("id,at,actor,"), "{}", csv.text);
+    assert_eq!(csv.text.lines().count(), 3);
+    meta.get("/v1/audit/export?format=xml").await.is_problem(400, "invalid_query");
+    let own = meta.request_as(&owner, "GET", "/v1/audit/export").body(Bytes::new()).unwrap();
+    assert_eq!(meta.call(own).await.is(200).text, "");
+}

@@ -142,7 +142,7 @@ fn reads(name: &str, example: &Value) -> Result<(), String> {
         };
     }
     of! {
-        Accepted AuditVerificationView AuditView CloneCreate CronView DeliveryView EventPage ExportAccepted ExportView HealthView
+        Accepted AuditCheckpointsView AuditVerificationView AuditView CloneCreate CronView DeliveryView EventPage ExportAccepted ExportView HealthView
         ImportComplete ImportCreate ImportView InventoryView LogLine LoginLinkCreate LoginLinkView MailChangedView MailListView
         MailSelection MailView
         MeView OperationView PackageFetch PackageView PlanApplied PlanCreate PlanView ProjectView PackageSpec

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aipress_audit::Keeper;
+use aipress_audit::SigningKey;
 use aipress_kit::lifecycle::Lifecycle;
 use aipress_kit::seal::Sealer;
 use aipress_store::Store;
@@ -31,6 +33,7 @@ pub(super) async fn over(store: Store, meta: &Meta) -> Arc<Plane> {
         streams: config.streams,
         spool: Spool::new(config.registry_path.with_file_name("imports")),
         webhooks: config.webhooks,
+        keeper: Keeper::new(config.checkpoints.path, SigningKey::from_seed(&[1; 32]).unwrap()),
         mirror: Mirror::open(&config.packages).unwrap(),
         lifecycle: Lifecycle::manual(),
     }))

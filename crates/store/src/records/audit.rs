@@ -137,11 +137,20 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     /// Only this action.
     pub action: Option<String>,
+    /// Only of this request.
+    pub request_id: Option<String>,
+    /// Only rows with this text in name, before, after or reason; capitals of ASCII do not matter.
+    /// The newest [`AUDIT_SEARCHED`] rows that fit the rest are looked through for a page, which
+    /// may so have fewer rows than asked for, or none, and a next one.
+    pub text: Option<String>,
     /// Only at or after this.
     pub since: Option<OffsetDateTime>,
     /// Only before this.
     pub until: Option<OffsetDateTime>,
 }
+
+/// Rows that are looked through for a text, for one page.
+pub const AUDIT_SEARCHED: u32 = 50_000;
 
 /// Position in the audit log, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

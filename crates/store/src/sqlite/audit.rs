@@ -16,6 +16,7 @@ use super::columns::json_text_or_none;
 use super::columns::micros;
 use super::columns::number;
 use super::result_codes::Db;
+use crate::records::AUDIT_SEARCHED;
 use crate::records::AuditCursor;
 use crate::records::AuditFilter;
 use crate::records::AuditInsert;
@@ -68,7 +69,47 @@ async fn audit_list(
     filter: &AuditFilter,
     page: &PageRequest<AuditCursor>,
 ) -> Result<Page<AuditRecord, AuditCursor>> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE 1");
+    let wanted = page.rows();
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM ");
+    // A text is looked for in so many rows only: a page never takes all of a large log.
+    query.push(if filter.text.is_some() {
+        "(SELECT * FROM audit WHERE 1"
+    } else {
+        "audit WHERE 1"
+    });
+    push_filter(&mut query, filter, page.after);
+    query.push(" ORDER BY id DESC LIMIT ");
+    if let Some(text) = &filter.text {
+        query.push_bind(i64::from(AUDIT_SEARCHED)).push(") WHERE instr(lower(");
+        query.push(r#"concat_ws(char(10), resource_name, "before", "after", reason)), "#);
+        query.push_bind(text.to_ascii_lowercase()).push(") > 0 ORDER BY id DESC LIMIT ");
+    }
+    query.push_bind(number(wanted as u64 + 1));
+    let rows = query.build().fetch_all(&mut *conn).await.db()?;
+    let items: Vec<AuditRecord> = rows.iter().take(wanted).map(record).collect::<Result<_>>()?;
+    let next = match items.last().filter(|_| rows.len() > wanted) {
+        Some(last) => Some(AuditCursor { id: last.id }),
+        None if filter.text.is_some() => searched_to(conn, filter, page.after).await?,
+        None => None,
+    };
+    Ok(Page { items, next })
+}
+
+/// Where the search for a text stopped; `None` at the oldest row.
+async fn searched_to(
+    conn: &mut SqliteConnection,
+    filter: &AuditFilter,
+    after: Option<AuditCursor>,
+) -> Result<Option<AuditCursor>> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM audit WHERE 1");
+    push_filter(&mut query, filter, after);
+    query.push(" ORDER BY id DESC LIMIT 1 OFFSET ").push_bind(i64::from(AUDIT_SEARCHED) - 1);
+    let last = query.build().fetch_optional(conn).await.db()?;
+    last.map(|row| Ok(AuditCursor { id: Columns::new("audit", &row).count("id")? })).transpose()
+}
+
+/// Every condition but the text.
+fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &AuditFilter, after: Option<AuditCursor>) {
     if let Some(accounts) = &filter.accounts {
         query.push(" AND account IN (");
         let mut list = query.separated(", ");
@@ -82,6 +123,7 @@ async fn audit_list(
         (" AND resource_id = ", &filter.resource_id),
         (" AND actor = ", &filter.actor),
         (" AND action = ", &filter.action),
+        (" AND request_id = ", &filter.request_id),
     ];
     for (condition, value) in texts {
         if let Some(value) = value {
@@ -94,15 +136,9 @@ async fn audit_list(
     if let Some(until) = filter.until {
         query.push(" AND at < ").push_bind(micros(until));
     }
-    if let Some(cursor) = page.after {
+    if let Some(cursor) = after {
         query.push(" AND id < ").push_bind(number(cursor.id));
     }
-    let wanted = page.rows();
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(number(wanted as u64 + 1));
-    let rows = query.build().fetch_all(conn).await.db()?;
-    let items: Vec<AuditRecord> = rows.iter().take(wanted).map(record).collect::<Result<_>>()?;
-    let next = items.last().filter(|_| rows.len() > wanted).map(|last| AuditCursor { id: last.id });
-    Ok(Page { items, next })
 }
 
 async fn audit_append(conn: &mut SqliteConnection, entry: &AuditInsert) -> Result<u64> {

@@ -29,6 +29,8 @@ const BATCH: i64 = 1_000;
 reads! {
     /// The ends of all chains.
     audit_heads() -> Vec<AuditHead>;
+    /// The link of the row at a place of a chain.
+    audit_link(chain: &str, seq: u64) -> Option<[u8; 32]>;
 }
 
 /// What may be erased later.
@@ -128,6 +130,21 @@ async fn audit_heads(conn: &mut SqliteConnection) -> Result<Vec<AuditHead>> {
         .await
         .db()?;
     rows.iter().map(head_of).collect()
+}
+
+async fn audit_link(
+    conn: &mut SqliteConnection,
+    chain: &str,
+    seq: u64,
+) -> Result<Option<[u8; 32]>> {
+    let row =
+        sqlx::query("SELECT link FROM audit WHERE account IS ? AND seq = ? ORDER BY id LIMIT 1")
+            .bind((chain != PLATFORM_CHAIN).then_some(chain))
+            .bind(number(seq))
+            .fetch_optional(conn)
+            .await
+            .db()?;
+    row.map(|row| Ok(digest(&Columns::new("audit", &row).blob("link")?))).transpose()
 }
 
 /// The end of a chain; its beginning when nothing was written yet.

@@ -55,4 +55,11 @@ async fn filters_fit(registry: &Registry) {
     let some = AuditFilter { since: Some(at(1)), until: Some(at(3)), ..all() };
     assert_eq!(count(some).await, 2);
     assert_eq!(count(AuditFilter { accounts: Some(vec![]), ..all() }).await, 0);
+    assert_eq!(count(AuditFilter { request_id: Some("r1".into()), ..all() }).await, 5);
+    assert_eq!(count(AuditFilter { request_id: Some("r2".into()), ..all() }).await, 0);
+    for (text, wanted) in [("CRUMBS", 5), ("bake", 5), ("title", 5), ("%", 0), ("user:", 0)] {
+        assert_eq!(count(AuditFilter { text: Some(text.into()), ..all() }).await, wanted, "{text}");
+    }
+    let narrow = AuditFilter { text: Some("crumbs".into()), actor: Some("user:0".into()), ..all() };
+    assert_eq!(count(narrow).await, 3);
 }

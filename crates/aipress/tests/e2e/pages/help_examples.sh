@@ -313,8 +313,14 @@ aipress audit list
 aipress audit list --tenant bakery
 aipress audit list --tenant bakery --action tenant.suspend
 aipress audit list --since 2026-11-01T00:00:00Z --limit 500 -o json
+aipress audit list --text unpaid
+aipress audit export > audit.jsonl
+aipress audit export --format csv --since 2026-11-01T00:00:00Z > november.csv
 aipress audit verify
 aipress audit verify --account platform
+aipress audit key > audit.pem
+cp "$AIPRESS_DATA"/audit/checkpoints.jsonl copy.jsonl 2> /dev/null || touch copy.jsonl
+aipress audit verify --checkpoints copy.jsonl --public-key audit.pem
 aipress webhook create https://example.org/hook
 aipress webhook create https://example.org/hook --kind "tenant.*"
 aipress webhook create https://example.org/hook --tenant bakery

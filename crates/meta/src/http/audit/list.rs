@@ -5,13 +5,12 @@ use std::sync::Arc;
 use aipress_api::AuditView;
 use aipress_api::Page;
 use aipress_store::AuditCursor;
-use aipress_store::AuditFilter;
 use aipress_store::PageRequest;
 use axum::extract::State;
 use axum::response::Response;
 
 use crate::app;
-use crate::app::tenant;
+use crate::http::audit::filter;
 use crate::http::cursor;
 use crate::http::query::Params;
 use crate::http::reply;
@@ -20,12 +19,15 @@ use crate::policy::Action;
 use crate::policy::Caller;
 use crate::policy::Resource;
 use crate::policy::authorize;
-use crate::policy::visible_accounts;
 use crate::problem::ApiError;
 
-const KNOWN: &[&str] = &["tenant", "actor", "action", "since", "until", "limit", "cursor"];
+const KNOWN: &[&str] =
+    &["tenant", "actor", "action", "requestId", "q", "since", "until", "limit", "cursor"];
 
 /// List audit rows, newest first.
+///
+/// With `q`, 50,000 rows are looked through for a page: it may have few rows, or none, and yet a
+/// `nextCursor`.
 #[utoipa::path(
     get,
     path = "/v1/audit",
@@ -35,6 +37,9 @@ const KNOWN: &[&str] = &["tenant", "actor", "action", "since", "until", "limit",
         ("tenant" = Option<String>, Query, description = "Only of this site (name or uid)"),
         ("actor" = Option<String>, Query, description = "Only by this actor, such as user:<uuid>"),
         ("action" = Option<String>, Query, description = "Only this action"),
+        ("requestId" = Option<String>, Query, description = "Only of this request"),
+        ("q" = Option<String>, Query,
+         description = "Only with this text in name, before, after or reason (1 to 100 characters)"),
         ("since" = Option<String>, Query, description = "Only at or after this time (RFC 3339)"),
         ("until" = Option<String>, Query, description = "Only before this time (RFC 3339)"),
         ("limit" = Option<u32>, Query, description = "1 to 500; 50 when left out"),
@@ -55,19 +60,7 @@ pub(crate) async fn list(
         limit: params.limit()?,
         after: cursor::decode::<AuditCursor>(&params, binding)?,
     };
-    let tenant = match params.one("tenant")? {
-        Some(id) => Some(tenant::find(&plane, &caller, Action::TenantRead, id).await?.uid),
-        None => None,
-    };
-    let filter = AuditFilter {
-        accounts: visible_accounts(&caller),
-        resource_kind: tenant.map(|_| "tenant".to_owned()),
-        resource_id: tenant.map(|uid| uid.to_string()),
-        actor: params.one("actor")?.map(str::to_owned),
-        action: params.one("action")?.map(str::to_owned),
-        since: params.time("since")?,
-        until: params.time("until")?,
-    };
+    let filter = filter::of(&plane, &caller, &params).await?;
     let found = plane.store.audit_list(&filter, &page).await?;
     let items = found.items.into_iter().map(app::audit::view).collect();
     reply::page(items, found.next.and_then(|next| cursor::encode(binding, &next)))

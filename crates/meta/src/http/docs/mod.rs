@@ -2,12 +2,11 @@
 //! to all: it says nothing of anybody. One page, one style sheet, one script that searches the page,
 //! nothing from elsewhere.
 
-mod page;
-mod schema;
-
 use std::sync::Arc;
 use std::sync::LazyLock;
 
+use aipress_api::reference;
+use aipress_api::reference::ProblemCode;
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -16,6 +15,7 @@ use http::HeaderValue;
 use http::header;
 use serde_json::Value;
 
+use crate::codes;
 use crate::plane::Plane;
 
 /// What a browser may load for the page.
@@ -27,7 +27,11 @@ const KEPT: &str = "public, max-age=3600";
 static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(super::openapi()).unwrap_or_default());
 static JSON: LazyLock<String> = LazyLock::new(|| DESCRIPTION.to_string());
-static PAGE: LazyLock<String> = LazyLock::new(|| page::render(&DESCRIPTION));
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let code = |it: &codes::Code| ProblemCode { status: it.status, code: it.code, title: it.title };
+    let codes: Vec<ProblemCode<'_>> = codes::ALL.iter().map(code).collect();
+    reference::render(&DESCRIPTION, &codes)
+});
 
 /// The pages.
 pub(crate) fn routes() -> Router<Arc<Plane>> {
@@ -77,7 +81,7 @@ mod tests {
                 assert!(page.contains(&format!("id=\"{id}\"")), "{path} {id}");
             }
         }
-        for code in crate::codes::ALL {
+        for code in codes::ALL {
             assert!(page.contains(code.code), "{}", code.code);
         }
         for link in page.split("href=\"#").skip(1) {

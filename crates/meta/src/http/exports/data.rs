@@ -16,9 +16,11 @@ use http::StatusCode;
 use http::header;
 use hyper::body::Incoming;
 
+use crate::app;
 use crate::app::transfer::export;
 use crate::codes;
 use crate::http::query::Params;
+use crate::http::told::Told;
 use crate::operations::shard_call;
 use crate::operations::shard_call::ShardCallError;
 use crate::plane::Plane;
@@ -54,6 +56,7 @@ const HEAD: Duration = Duration::from_secs(10);
 pub(crate) async fn data(
     State(plane): State<Arc<Plane>>,
     caller: Caller,
+    told: Told,
     Path(id): Path<String>,
     headers: HeaderMap,
     params: Params,
@@ -72,6 +75,10 @@ pub(crate) async fn data(
         return Err(ApiError::new(&codes::INVALID_QUERY, detail));
     }
     let spool = open(&plane, &record, from).await?;
+    // All of a site, password hashes too: who took it is written down before the first byte goes.
+    let read = serde_json::json!({ "export": record.id, "from": from });
+    app::audit::note_read(&plane, &told.by(&caller), record.tenant, "tenant.export_read", read)
+        .await?;
     let attempt = spool.headers().get(header::ETAG).cloned();
     let mut response = Response::new(Body::new(spool.into_body()));
     let fields = response.headers_mut();

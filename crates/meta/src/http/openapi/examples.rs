@@ -26,6 +26,9 @@ impl Examples {
         if media_type.starts_with("application/openmetrics-text") {
             content.example = Some(METRICS.into());
         }
+        if media_type == "text/csv" {
+            content.example = Some(aipress_audit::CSV_HEAD.into());
+        }
         if let Some(example) = content.schema.as_ref().and_then(|schema| self.of_schema(schema)) {
             content.example = Some(example);
         }

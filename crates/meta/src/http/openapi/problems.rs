@@ -108,7 +108,7 @@ fn occurs(code: &Code, traits: Traits<'_>) -> bool {
         "body_too_large" | "unsupported_media_type" => has_body,
         "invalid_fields" | "no_dry_run" => changes,
         "too_many_commands" => path == "/v1/tenants/{id}/wp" || applies,
-        "too_many_streams" => is_streamed || path == "/v1/audit/verification",
+        "too_many_streams" => is_streamed || beneath("/v1/audit/"),
         "shard_unavailable" => reaches_shard.contains(&path) || plans,
         // A new code is said of all until somebody knows better.
         _ => true,

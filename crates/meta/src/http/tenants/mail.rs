@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::Method;
 
+use crate::app;
 use crate::app::ask_shard;
 use crate::app::mail;
 use crate::app::tenant;
@@ -19,6 +20,7 @@ use crate::codes;
 use crate::http::call::Call;
 use crate::http::json;
 use crate::http::reply;
+use crate::http::told::Told;
 use crate::plane::Plane;
 use crate::policy::Action;
 use crate::policy::Caller;
@@ -64,6 +66,7 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(plane): State<Arc<Plane>>,
     caller: Caller,
+    told: Told,
     Path((id, wanted)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
     let found = tenant::find(&plane, &caller, Action::TenantMail, &id).await?;
@@ -81,6 +84,9 @@ pub(crate) async fn show(
     }
     let verb = format!("mail/{wanted}");
     let view: MailView = ask_shard::ask(&plane, &found, Method::GET, &verb, &(), "mail").await?;
+    // It may have a link that sets somebody's password.
+    let read = serde_json::json!({ "mail": wanted });
+    app::audit::note_read(&plane, &told.by(&caller), found.uid, "tenant.mail_read", read).await?;
     reply::ok(&view)
 }
 

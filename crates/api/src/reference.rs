@@ -1,11 +1,21 @@
-//! The page: endpoints by their tags, schemas, codes.
+//! The description of the API as a page of HTML: endpoints by their tags, schemas, codes.
+
+mod schema;
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::schema;
-use crate::codes;
+/// A code of problems.
+#[derive(Debug, Clone, Copy)]
+pub struct ProblemCode<'a> {
+    /// The HTTP status that it comes with.
+    pub status: u16,
+    /// The stable word.
+    pub code: &'a str,
+    /// What kind of problem it is, for people.
+    pub title: &'a str,
+}
 
 /// Shown by the script that makes it work.
 const SEARCH: &str = "<form id=\"search\" role=\"search\" hidden>\
@@ -87,8 +97,8 @@ fn endpoints<'a>(document: &'a Value, tag: &str) -> Vec<Endpoint<'a>> {
     found
 }
 
-/// The whole page.
-pub(super) fn render(document: &Value) -> String {
+/// The whole page of an OpenAPI document and these codes of problems.
+pub fn render(document: &Value, codes: &[ProblemCode<'_>]) -> String {
     let title = escape(text(&document["info"], "title"));
     let version = escape(text(&document["info"], "version"));
     let (mut nav, mut body) = (String::new(), String::new());
@@ -119,7 +129,7 @@ pub(super) fn render(document: &Value) -> String {
     }
     nav.push_str("<a href=\"#schemas\">schemas</a><a href=\"#problems\">problems</a>");
     body.push_str(&schemas(document));
-    body.push_str(&problems());
+    body.push_str(&problems(codes));
     let about = paragraphs(text(&document["info"], "description"));
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -217,13 +227,13 @@ fn schemas(document: &Value) -> String {
     out + "</section>"
 }
 
-fn problems() -> String {
+fn problems(codes: &[ProblemCode<'_>]) -> String {
     let mut out = "<section><h2 id=\"problems\">problems</h2><p>Every refusal is \
         <code>application/problem+json</code> (RFC 9457). Compare <code>code</code>: it has one \
         status and is never renamed.</p><table id=\"problems-table\"><thead><tr><th>Status</th><th>Code</th><th></th>\
         </tr></thead><tbody>"
         .to_owned();
-    let mut all: Vec<&codes::Code> = codes::ALL.iter().collect();
+    let mut all: Vec<&ProblemCode<'_>> = codes.iter().collect();
     all.sort_by_key(|code| code.status);
     for code in all {
         let _ = write!(

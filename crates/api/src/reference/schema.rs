@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::Map;
 use serde_json::Value;
 
-use super::page::escape;
-use super::page::prose;
+use super::escape;
+use super::prose;
 
 /// Levels of an example that is made up.
 const DEPTH: u32 = 6;
