@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Cold(Options),
     /// Scheduled posts of 50 sites, and PHP processes in between
     Cron(Options),
+    /// A look at a million audit rows
+    Audit(Options),
     /// Lists of 50,000 tenants, filtered and sorted
     List(Options),
     /// Events and operations for 1,000 followers at 100 changes a second

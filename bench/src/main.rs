@@ -6,6 +6,7 @@
 //! that is wrong is an error, since a figure made of wrong answers says nothing.
 
 mod args;
+mod audit;
 mod client;
 mod cold;
 mod cores;
@@ -43,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Verb::Idle(options) => (&[Bench::Idle], options),
         Verb::Cold(options) => (&[Bench::Cold], options),
         Verb::Cron(options) => (&[Bench::Cron], options),
+        Verb::Audit(options) => (&[Bench::Audit], options),
         Verb::List(options) => (&[Bench::List], options),
         Verb::Events(options) => (&[Bench::Events], options),
         Verb::Noise(options) => (&[Bench::Noise], options),
@@ -61,6 +63,7 @@ fn main() -> anyhow::Result<()> {
 /// One benchmark.
 #[derive(Debug, Clone, Copy)]
 enum Bench {
+    Audit,
     Create,
     Page,
     Idle,
@@ -73,7 +76,8 @@ enum Bench {
 }
 
 impl Bench {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
+        Self::Audit,
         Self::Create,
         Self::Page,
         Self::Idle,
@@ -87,6 +91,7 @@ impl Bench {
 
     async fn run(self, options: &Options) -> anyhow::Result<()> {
         let run = match self {
+            Self::Audit => audit::run(options).await?,
             Self::Create => create::run(options).await?,
             Self::Page => page::run(options).await?,
             Self::Idle => idle::run(options).await?,

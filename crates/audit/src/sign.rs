@@ -65,9 +65,7 @@ impl SigningKey {
         let seed = random::bytes::<32>()?;
         let key = Self::from_seed(&seed).ok_or(KeyError::Form)?;
         let sealed = Value::String(hex::encode(sealer.seal(SETTING, &seed)?));
-        let mut txn = store.begin().await?;
-        txn.setting_put(SETTING, &sealed, clock.now()).await?;
-        match txn.commit().await {
+        match keep(store, &sealed, clock).await {
             // On a full disk the next start makes another one: nothing was signed by this.
             Ok(()) | Err(StoreError::Full(_)) => Ok(key),
             Err(error) => Err(error.into()),
@@ -85,6 +83,12 @@ impl SigningKey {
     pub fn sign(&self, text: &[u8]) -> Vec<u8> {
         self.0.sign(text).as_ref().to_vec()
     }
+}
+
+async fn keep(store: &Store, sealed: &Value, clock: &Clock) -> Result<(), StoreError> {
+    let mut txn = store.begin().await?;
+    txn.setting_put(SETTING, sealed, clock.now()).await?;
+    txn.commit().await
 }
 
 /// Checks signatures.
