@@ -66,8 +66,9 @@ fn is_taken(stream: &UnixStream, written: usize) -> bool {
     unread == 0 || unread < written
 }
 
+/// What the kernel needs for that which was written and is unread.
 #[expect(unsafe_code, reason = "rustix has no function for this question")]
-fn unread(stream: &UnixStream) -> rustix::io::Result<c_int> {
+pub(super) fn unread(stream: &UnixStream) -> rustix::io::Result<c_int> {
     // SAFETY: SIOCOUTQ writes one int, and nothing else happens.
     unsafe { ioctl(stream.as_fd(), Getter::<SIOCOUTQ, c_int>::new()) }
 }

@@ -14,7 +14,7 @@ use crate::{
     fastcgi::{decode::Event, end_request::ProtocolStatus},
 };
 
-/// The rest of an answer. Dropped, it closes the connection to the worker, unless the work
+/// The rest of an answer. Dropped, it tells the worker that nobody listens, unless the work
 /// outlives its caller.
 #[derive(Debug)]
 pub(crate) struct PhpBody {
@@ -68,7 +68,7 @@ impl PhpBody {
             error = &error as &dyn std::error::Error,
             "an answer of php-fpm broke off"
         );
-        self.work.end();
+        self.work.let_go();
         error
     }
 }

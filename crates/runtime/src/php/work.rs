@@ -1,6 +1,12 @@
 //! What a request holds of PHP while it is worked on, and the work that goes on after its answer:
 //! after `fastcgi_finish_request()`, and in WordPress's cron whose caller never waits. It is heard
 //! to its end, so that what it says reaches the site's log and its worker stays counted.
+//!
+//! Of other work whose caller leaves nothing is heard any more, but its worker stays counted as well
+//! until it is free: a script may go on all the same (`ignore_user_abort`), and a site whose callers
+//! hang up would have more workers than its own.
+
+use std::time::Duration;
 
 use aipress_kit::tasks;
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +20,11 @@ use crate::fastcgi::{
     exchange::{Exchange, ExchangeError},
 };
 
+/// How long after its deadline a worker may be busy. php-fpm's `request_terminate_timeout` is as long
+/// as a request may take here; it looks at its workers each third of that, 100 s, and counts from when
+/// one took the request.
+const ENDED_WITHIN: Duration = Duration::from_secs(200);
+
 /// A worker died, and the visitor saw nothing of it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; another one was asked")]
@@ -25,8 +36,7 @@ pub(crate) struct Work {
     /// `None` once it ended or was handed on.
     held: Option<Held>,
     deadline: Instant,
-    /// Whether it goes on when nobody wants its answer any more. Otherwise the connection is
-    /// closed then, which tells the worker.
+    /// Whether it is heard when nobody wants its answer any more. Otherwise the worker is told then.
     outlives_its_caller: bool,
 }
 
@@ -84,7 +94,7 @@ impl Work {
         self.held.as_ref().map_or("", |held| &held.lease.uid)
     }
 
-    /// It ended.
+    /// The worker said that it ended.
     pub(crate) fn end(&mut self) {
         self.held = None;
     }
@@ -96,12 +106,22 @@ impl Work {
             tasks::spawn("php-after-answer", hear(held, self.deadline));
         }
     }
+
+    /// Nobody wants the rest of its answer: the worker is told, and a task of its own keeps its turn
+    /// until it is free.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(Held { exchange, lease, .. }) = self.held.take() {
+            tasks::spawn("php-nobody-listens", leave(exchange, lease, self.deadline));
+        }
+    }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
         if self.outlives_its_caller {
             self.goes_on();
+        } else {
+            self.let_go();
         }
     }
 }
@@ -128,4 +148,12 @@ async fn hear(held: Held, deadline: Instant) {
         error = &error as &dyn std::error::Error,
         "work of php after its answer broke off"
     );
+    leave(exchange, lease, deadline).await;
+}
+
+/// Keeps the lease until the worker is free.
+async fn leave(exchange: Exchange, lease: Lease, deadline: Instant) {
+    if timeout_at(deadline + ENDED_WITHIN, exchange.hang_up()).await.is_err() {
+        tracing::warn!(tenant.uid = %lease.uid, "a worker of php-fpm goes on beyond its time");
+    }
 }

@@ -319,10 +319,7 @@ async fn each_of_many_requests_at_once_has_a_worker() {
     const AT_ONCE: usize = 5;
     let (served, fpm) = start(|site| site.max_workers = AT_ONCE).await;
     fpm.ping().await.unwrap();
-    let held = served.write("site/wp-content/uploads/held/none", "");
-    let held = held.parent().unwrap();
-    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    std::fs::set_permissions(held, anybody).unwrap();
+    let held = notes(&served);
     let script = "<?php touch($_GET['in'] . '/' . getmypid()); \
                   while (!file_exists($_GET['in'] . '/go')) { usleep(5000); clearstatcache(); } \
                   echo getmypid();";
@@ -330,7 +327,7 @@ async fn each_of_many_requests_at_once_has_a_worker() {
     let path = format!("/wp-cron.php?in={}", held.display());
     let all = futures_util::future::join_all((0..AT_ONCE).map(|_| served.get(&path)));
     let together = async {
-        until("each has a worker", || std::fs::read_dir(held).unwrap().count() == AT_ONCE + 1)
+        until("each has a worker", || std::fs::read_dir(&held).unwrap().count() == AT_ONCE + 1)
             .await;
         std::fs::write(held.join("go"), "").unwrap();
     };
@@ -339,4 +336,74 @@ async fn each_of_many_requests_at_once_has_a_worker() {
     workers.sort();
     workers.dedup();
     assert_eq!(workers.len(), AT_ONCE, "{workers:?}");
+}
+
+/// A script that goes on though its caller has left keeps its worker, and the site has no more.
+#[tokio::test]
+async fn callers_who_leave_give_a_site_no_more_workers() {
+    const WORKERS: usize = 2;
+    let (served, _fpm) = start(|site| site.max_workers = WORKERS).await;
+    let script = "<?php ignore_user_abort(true); $me = $_GET['in'] . '/' . getmypid(); \
+                  touch(\"$me-works\"); \
+                  while (!file_exists($_GET['in'] . '/go')) { echo 'x'; flush(); \
+                  if (connection_aborted()) touch(\"$me-knows\"); usleep(5000); clearstatcache(); } \
+                  unlink(\"$me-works\"); echo 'went on';";
+    served.write("core/wp-login.php", script);
+    let notes = notes(&served);
+    let path = format!("/wp-login.php?in={}", notes.display());
+    let count = |end: &str| {
+        let all = std::fs::read_dir(&notes).unwrap().map(|it| it.unwrap().file_name());
+        all.filter(|name| name.to_string_lossy().ends_with(end)).count()
+    };
+    // One has a body that PHP does not take, and that no socket holds.
+    for (at, body) in [Vec::new(), vec![b'x'; 4 * 1024 * 1024]].into_iter().enumerate() {
+        let calling = served.send(Request::put(&path).body(full(body)).unwrap());
+        tokio::select! {
+            answer = calling => panic!("it takes longer: {answer:?}"),
+            () = until("it began", || count("-works") == at + 1) => {}
+        }
+    }
+    until("they know that nobody listens", || count("-knows") == WORKERS).await;
+    let load = || {
+        let site = &served.table.load()[0];
+        (site.1, site.2)
+    };
+    let next = served.get(&path);
+    tokio::pin!(next);
+    tokio::select! {
+        answer = &mut next => panic!("no worker is free: {answer:?}"),
+        () = until("the next one waits", || load() == (WORKERS, 1)) => {}
+    }
+    assert_eq!(count("-works"), WORKERS);
+    std::fs::write(notes.join("go"), "").unwrap();
+    let answer = next.await;
+    assert_eq!((answer.status, answer.text().as_str()), (StatusCode::OK, "went on"));
+    until("all are free", || load() == (0, 0)).await;
+    assert_eq!(count("-works"), 0);
+}
+
+#[tokio::test]
+async fn a_page_ends_when_its_visitor_has_left() {
+    let (served, _fpm) = start(|_| {}).await;
+    let script = "<?php touch($_GET['in'] . '/begun'); \
+                  register_shutdown_function(fn() => touch($_GET['in'] . '/ended')); \
+                  while (true) { echo 'x'; flush(); usleep(5000); }";
+    served.write("core/wp-login.php", script);
+    let notes = notes(&served);
+    let path = format!("/wp-login.php?in={}", notes.display());
+    tokio::select! {
+        answer = served.get(&path) => panic!("it has no end: {answer:?}"),
+        () = until("it began", || notes.join("begun").exists()) => {}
+    }
+    until("it ended", || notes.join("ended").exists()).await;
+    until("its worker is free", || served.table.load()[0].1 == 0).await;
+}
+
+/// A folder in which scripts leave notes.
+fn notes(served: &Served) -> std::path::PathBuf {
+    let file = served.write("site/wp-content/uploads/notes/none", "");
+    let folder = file.parent().unwrap().to_owned();
+    let anybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(&folder, anybody).unwrap();
+    folder
 }
