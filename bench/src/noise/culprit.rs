@@ -29,8 +29,6 @@ const BOMB: &str = "noise-bomb";
 /// Starts processes as long as it can; each works for a moment and ends.
 const BOMB_CODE: &str = "while :; do sh -c 'i=0; while [ $i -lt 500000 ]; do i=$((i+1)); done' \
                          noise-bomb & done";
-/// Nothing of the culprit's runs for so long: whoever asked a worker that was killed is given another.
-const QUIET: Duration = Duration::from_millis(500);
 /// Until all processes of an attack have ended.
 const ENDED: Duration = Duration::from_secs(20);
 
@@ -177,12 +175,29 @@ impl Culprit {
     /// Ends what is left of an attack, workers too, so that the next begins on its own.
     pub(super) async fn clean_up(&self) -> anyhow::Result<()> {
         let deadline = Instant::now() + ENDED;
-        let mut quiet_since = Instant::now();
-        while quiet_since.elapsed() < QUIET {
+        loop {
+            self.end_workers(deadline).await?;
+            // Whoever asked a worker that was killed may have been given another, which goes on.
+            match std::fs::remove_dir_all(&self.uploads) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                Err(error) if Instant::now() > deadline => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// Kills what runs now. Workers that are new are somebody else's doing, such as a scheduled
+    /// event's.
+    async fn end_workers(&self, deadline: Instant) -> anyhow::Result<()> {
+        let mut first: Option<Vec<u32>> = None;
+        loop {
             let mut own = processes::list()?;
             own.retain(|found| is_of(found.pid, self.user));
-            if !own.is_empty() {
-                quiet_since = Instant::now();
+            let known =
+                first.get_or_insert_with(|| own.iter().map(|found| found.pid).collect::<Vec<_>>());
+            own.retain(|found| known.contains(&found.pid) || found.title.contains(BOMB));
+            if own.is_empty() {
+                return Ok(());
             }
             for process in own.iter().filter_map(|found| pid(found.pid)) {
                 // It may have ended by itself.
@@ -190,10 +205,6 @@ impl Culprit {
             }
             ensure!(Instant::now() < deadline, "they go on: {own:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        match std::fs::remove_dir_all(&self.uploads) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
         }
     }
 }

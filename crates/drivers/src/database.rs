@@ -319,7 +319,8 @@ pub trait Database: Send + Sync {
     /// Gives back what the server's logs of changes take, all but the newest of them.
     async fn give_back_logs(&self) -> Result<Ensured, DriverError>;
 
-    /// Ends queries of sites that run longer, and says whose they were.
+    /// Ends queries of sites that run longer, and says whose they were. Also ends prepared
+    /// transactions (XA) whose connections are gone: they would be everybody's to end.
     async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError>;
 
     /// Says whose queries keep the server busy, and ends those that such a site has running beyond

@@ -26,7 +26,6 @@ async fn queries_that_keep_the_server_busy_are_few_at_once_and_end_in_time() {
     machine.prepare_redis();
     let database = machine.drivers().database;
     database.ensure_template(CORE, &SqlTemplate).await.unwrap();
-    let site = || SiteDatabase::of(fresh_uid(), Secret::new("secret"));
     let (busy, quiet) = (site(), site());
     for site in [&busy, &quiet] {
         database.ensure_site(site, CORE, &conformance::who("bakery")).await.unwrap();
@@ -80,4 +79,86 @@ async fn queries_that_keep_the_server_busy_are_few_at_once_and_end_in_time() {
         assert!(started.elapsed() < SEEN, "somebody still is busy");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_ends_with_its_connection() {
+    let machine = Machine::new();
+    machine.start_mariadb().await;
+    machine.prepare_redis();
+    let database = machine.drivers().database;
+    database.ensure_template(CORE, &SqlTemplate).await.unwrap();
+    let (owner, other) = (site(), site());
+    for site in [&owner, &other] {
+        database.ensure_site(site, CORE, &conformance::who("bakery")).await.unwrap();
+    }
+    let mut holds = machine.sql(&owner.user, &owner.password).await.unwrap();
+    let mut leaves = machine.sql(&owner.user, &owner.password).await.unwrap();
+    for session in [&mut holds, &mut leaves] {
+        run(session, &format!("USE {}", owner.name)).await;
+    }
+    run(&mut holds, "CREATE TABLE xa (n INT PRIMARY KEY)").await;
+    for (session, xid, n) in [(&mut holds, "X'61',X'62',7", 1), (&mut leaves, "'a\\'b','',1", 2)] {
+        run(session, &format!("XA START {xid}; INSERT INTO xa VALUES ({n}); XA END {xid}")).await;
+        run(session, &format!("XA PREPARE {xid}")).await;
+    }
+    leaves.close().await.unwrap();
+    let mut stranger = machine.sql(&other.user, &other.password).await.unwrap();
+    let started = Instant::now();
+    let mut left = usize::MAX;
+    // A closed connection lets go of it a moment later.
+    while left > 1 {
+        assert!(started.elapsed() < SEEN, "{left} transactions are left");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        database.end_long_queries(Duration::from_secs(60)).await.unwrap();
+        left = sqlx::raw_sql("XA RECOVER").fetch_all(&mut stranger).await.unwrap().len();
+    }
+    run(&mut holds, "XA COMMIT X'61',X'62',7").await;
+    let rows: Vec<(i32,)> = sqlx::query_as("SELECT n FROM xa").fetch_all(&mut holds).await.unwrap();
+    assert_eq!(rows, [(1,)], "the one that is held is its owner's");
+}
+
+#[tokio::test]
+async fn a_session_has_its_part_of_the_servers_memory() {
+    let machine = Machine::new();
+    machine.start_mariadb().await;
+    machine.prepare_redis();
+    let database = machine.drivers().database;
+    database.ensure_template(CORE, &SqlTemplate).await.unwrap();
+    let greedy = site();
+    database.ensure_site(&greedy, CORE, &conformance::who("bakery")).await.unwrap();
+    let mut session = machine.sql(&greedy.user, &greedy.password).await.unwrap();
+    run(&mut session, &format!("USE {}", greedy.name)).await;
+    run(&mut session, "SET max_heap_table_size = 4294967295, sort_buffer_size = 4294967295").await;
+    let (table, sort): (u64, u64) =
+        sqlx::query_as("SELECT @@max_heap_table_size, @@sort_buffer_size")
+            .fetch_one(&mut session)
+            .await
+            .unwrap();
+    assert_eq!((table >> 20, sort >> 20), (64, 16), "MiB");
+    // Each variable is within its bound, and there is always another.
+    let fill = tokio::spawn(async move {
+        for number in 0..200 {
+            let statement = format!("SET @v{number} = REPEAT('x', 60000000)");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut session).await?;
+        }
+        Ok::<_, sqlx::Error>(())
+    });
+    let (mut told, started) = (false, Instant::now());
+    while !fill.is_finished() {
+        assert!(started.elapsed() < SEEN, "nobody ends it");
+        told |= database.calm_queries().await.unwrap().iter().any(|busy| busy.uid == greedy.uid);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let ended = fill.await.unwrap().expect_err("its connection was ended");
+    assert!(told, "{ended}");
+}
+
+fn site() -> SiteDatabase {
+    SiteDatabase::of(fresh_uid(), Secret::new("secret"))
+}
+
+async fn run(session: &mut sqlx::MySqlConnection, statements: &str) {
+    let statements = sqlx::AssertSqlSafe(statements.to_owned());
+    sqlx::raw_sql(statements).execute(session).await.unwrap();
 }

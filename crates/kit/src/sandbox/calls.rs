@@ -94,6 +94,20 @@ const MOUNTS: &[c_long] = &[
     libc::SYS_quotactl_fd,
     libc::SYS_memfd_create,
     libc::SYS_personality,
+    FILE_SETATTR,
+];
+
+/// `file_setattr(2)`, since Linux 6.17; the number is the same for all processors.
+const FILE_SETATTR: c_long = 469;
+/// Requests of `ioctl(2)` that change a file's flags, or whose project it is counted for: an owner
+/// may, and a file that is in nobody's project has no limit (`linux/fs.h`; the second is the first
+/// for 32 bits). Then those that type into a terminal for who reads it.
+pub(super) const FILE_FLAGS: [u64; 5] = [
+    0x4008_6602, // FS_IOC_SETFLAGS
+    0x4004_6602, // FS_IOC32_SETFLAGS
+    0x401c_5820, // FS_IOC_FSSETXATTR
+    libc::TIOCSTI,
+    libc::TIOCLINUX,
 ];
 
 /// What a role of one process and one user has no use for.
@@ -186,6 +200,10 @@ fn program(whose: Whose) -> Result<BpfProgram, seccompiler::BackendError> {
             let one = |flag: &i32| SeccompRule::new(vec![has(0, *flag, true)?]);
             let namespaces = NAMESPACES.iter().map(one).collect::<Result<_, _>>()?;
             rules.insert(libc::SYS_clone, namespaces);
+            let one =
+                |request: &u64| SeccompRule::new(vec![condition(1, SeccompCmpOp::Eq, *request)?]);
+            let requests = FILE_FLAGS.iter().map(one).collect::<Result<_, _>>()?;
+            rules.insert(libc::SYS_ioctl, requests);
         }
         Whose::ControlPlane => {}
     }

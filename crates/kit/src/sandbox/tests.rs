@@ -17,6 +17,7 @@ use libc::c_long;
 use super::Controls;
 use super::Network;
 use super::Sandbox;
+use super::calls::FILE_FLAGS;
 use super::calls::Whose;
 use super::calls::refused;
 use super::exec_confined;
@@ -193,6 +194,12 @@ fn programs_of_sites_run_and_are_refused_what_no_site_needs() {
         assert_eq!(outcome(&inside, what), errno(libc::EPERM), "{what}");
     }
     assert_eq!(outcome(&outside, "socket of netlink"), "done");
+    for request in FILE_FLAGS {
+        let what = format!("ask for {request:x}");
+        assert_eq!(outcome(&inside, &what), errno(libc::EPERM), "{what}");
+        assert_eq!(outcome(&outside, &what), errno(libc::EBADF), "{what}");
+    }
+    assert_eq!(outcome(&inside, "ask for 5401"), errno(libc::EBADF), "whether it is a terminal");
     for own in
         ["start a program", "thread", "TCP", "Unix socket", "executable memory", "memory of all"]
     {
@@ -265,6 +272,10 @@ fn run_for_a_site() {
     // Refused by the kernel itself whoever asks: a namespace, with what it excludes.
     let both = (libc::CLONE_NEWNS | libc::CLONE_FS) as c_long;
     told("namespace by clone", call(libc::SYS_clone, [both, 0, 0, 0]));
+    for request in FILE_FLAGS.into_iter().chain([libc::TCGETS]) {
+        let asked = call(libc::SYS_ioctl, [-1, request as c_long, -1, 0]);
+        told(&format!("ask for {request:x}"), asked);
+    }
     for number in refused(Whose::Sites) {
         told(&format!("call {number}"), call(number, [-1; 4]));
     }

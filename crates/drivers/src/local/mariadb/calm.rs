@@ -46,6 +46,10 @@ const SERVER_BUSY: f64 = 0.1;
 const USER_BUSY: f64 = 0.5;
 /// Queries that a busy user may have running at once: as many as the workers of a middling tier.
 const RUNNING_MAX: u32 = 8;
+/// Memory that all connections of a user may take, in bytes. The server's own bounds are for each
+/// buffer and each table, of which a session may have any number. Tables of the engine `MEMORY` are
+/// not a connection's for the server, and so not counted.
+const MEMORY_MAX: i64 = 512 * 1024 * 1024;
 /// The machine has no core left when this part of one was idle, or less.
 const IDLE: f64 = 0.2;
 /// A user who wants so much more than half of all cores is held.
@@ -222,13 +226,17 @@ impl Calm {
             let queries = if is_held { self.half } else { RUNNING_MAX };
             BusySite { uid, queries, is_held }
         });
-        let busy: Vec<BusySite> = busy.collect();
-        for site in &busy {
-            for id in beyond(&connections, site) {
-                // It may have ended by itself.
-                let _ =
-                    execute(session, "end a connection", &format!("KILL CONNECTION {id};")).await;
+        let mut busy: Vec<BusySite> = busy.collect();
+        let mut ends: Vec<i64> = busy.iter().flat_map(|site| beyond(&connections, site)).collect();
+        for (uid, id) in greedy(&connections) {
+            ends.push(id);
+            if busy.iter().all(|site| site.uid != uid) {
+                busy.push(BusySite { uid, queries: RUNNING_MAX, is_held: false });
             }
+        }
+        for id in ends {
+            // It may have ended by itself.
+            let _ = execute(session, "end a connection", &format!("KILL CONNECTION {id};")).await;
         }
         Ok(busy)
     }
@@ -273,6 +281,22 @@ struct Connection {
     thread: i32,
     uid: TenantUid,
     is_running: bool,
+    /// Bytes.
+    memory: i64,
+}
+
+/// Connections of users who take too much memory, the largest first, until the rest is within
+/// [`MEMORY_MAX`].
+fn greedy(connections: &[Connection]) -> Vec<(TenantUid, i64)> {
+    let mut all: Vec<&Connection> = connections.iter().collect();
+    all.sort_unstable_by_key(|one| one.memory);
+    let mut taken: BTreeMap<TenantUid, i64> = BTreeMap::new();
+    let too_much = all.into_iter().filter(|one| {
+        let sum = taken.entry(one.uid).or_default();
+        *sum = sum.saturating_add(one.memory);
+        *sum > MEMORY_MAX
+    });
+    too_much.map(|one| (one.uid, one.id)).collect()
 }
 
 /// Connections of a user that run a query, but for the oldest of them.
@@ -284,17 +308,17 @@ fn beyond(connections: &[Connection], site: &BusySite) -> Vec<i64> {
 }
 
 async fn connections(session: &mut MySqlConnection) -> Result<Vec<Connection>, DriverError> {
-    let found: Vec<(i64, i64, String, i64)> = sqlx::query_as(
+    let found: Vec<(i64, i64, String, i64, i64)> = sqlx::query_as(
         "SELECT CAST(ID AS SIGNED), CAST(TID AS SIGNED), CONVERT(USER USING utf8mb4), \
-         CAST(COMMAND IN ('Query', 'Execute') AS SIGNED) \
+         CAST(COMMAND IN ('Query', 'Execute') AS SIGNED), CAST(MEMORY_USED AS SIGNED) \
          FROM information_schema.PROCESSLIST WHERE USER LIKE 't\\_%'",
     )
     .fetch_all(session)
     .await
     .map_err(|error| sql_error("list connections", error))?;
-    let known = found.into_iter().filter_map(|(id, thread, user, running)| {
+    let known = found.into_iter().filter_map(|(id, thread, user, running, memory)| {
         let (thread, uid) = (i32::try_from(thread).ok()?, tenant_of_handle(&user)?);
-        Some(Connection { id, thread, uid, is_running: running != 0 })
+        Some(Connection { id, thread, uid, is_running: running != 0, memory })
     });
     Ok(known.collect())
 }
@@ -314,7 +338,7 @@ mod tests {
     fn a_busy_user_keeps_the_oldest_of_what_runs() {
         let (busy, other) =
             (TenantUid(uuid::Uuid::from_u128(1)), TenantUid(uuid::Uuid::from_u128(2)));
-        let one = |id, uid, is_running| Connection { id, thread: 1, uid, is_running };
+        let one = |id, uid, is_running| Connection { id, thread: 1, uid, is_running, memory: 0 };
         let mut all: Vec<Connection> = (1..=10).rev().map(|id| one(id, busy, true)).collect();
         all.push(one(0, busy, false));
         all.extend((20..40).map(|id| one(id, other, true)));
@@ -353,6 +377,19 @@ mod tests {
         assert!(calm.spared.lock().unwrap().contains(&uid));
         drop(spared);
         assert!(calm.spared.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_takes_too_much_memory_loses_the_largest_connections() {
+        let uid = |number| TenantUid(uuid::Uuid::from_u128(number));
+        let one = |id, number, mib: i64| {
+            let memory = mib * 1024 * 1024;
+            Connection { id, thread: 1, uid: uid(number), is_running: false, memory }
+        };
+        let all = [one(1, 1, 300), one(2, 1, 200), one(3, 1, 12), one(4, 2, 512), one(5, 3, 513)];
+        assert_eq!(greedy(&all), [(uid(3), 5)]);
+        let more = [one(1, 1, 300), one(2, 1, 200), one(3, 1, 13), one(4, 1, 400)];
+        assert_eq!(greedy(&more), [(uid(1), 1), (uid(1), 4)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! more, though InnoDB keeps their files. Growth is taken away by revoking rights; a session keeps
 //! the rights that it began with, so it is ended.
 
+use std::path::Path;
 use std::time::Duration;
 
 use aipress_types::TenantUid;
@@ -22,6 +23,9 @@ use crate::error::DriverError;
 use crate::layout::tenant_handle;
 use crate::layout::tenant_of_handle;
 
+/// Bytes of all logs of changes: they are all sites', and grow by what is written, not by what is
+/// kept. Beyond it the older half goes.
+const LOGS_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// From this size on of its files it is asked what is free in them; that opens every table.
 const LOOK_CLOSER: u64 = 16 * 1024 * 1024;
 /// Logs of changes that are not worth giving back.
@@ -121,6 +125,27 @@ pub(crate) async fn give_back_logs(session: &mut MySqlConnection) -> Result<Ensu
     Ok(Ensured::Repaired)
 }
 
+/// Removes the oldest logs of changes when all take more than [`LOGS_MAX`].
+pub(super) async fn bound_logs(session: &mut MySqlConnection) -> Result<(), DriverError> {
+    let logs = binary_logs(session).await?;
+    let mut kept = 0;
+    let newest = logs.iter().rev().take_while(|(_, bytes)| {
+        kept += bytes;
+        kept <= LOGS_MAX / 2
+    });
+    // The one that is being written stays, however large.
+    let Some((oldest, _)) = newest.last().or(logs.last()) else { return Ok(()) };
+    let statement = format!("PURGE BINARY LOGS TO '{oldest}';");
+    execute(session, "bound the logs of changes", &statement).await.map(drop)
+}
+
+/// Whether it is time for [`bound_logs`], by the files in the server's folder.
+pub(super) fn has_too_many_logs(data: &Path) -> bool {
+    let entries = std::fs::read_dir(data).into_iter().flatten().flatten();
+    let logs = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"binlog."));
+    logs.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum::<u64>() > LOGS_MAX
+}
+
 /// Names and sizes, the oldest first.
 async fn binary_logs(session: &mut MySqlConnection) -> Result<Vec<(String, u64)>, DriverError> {
     let what = "list logs of changes";
@@ -155,4 +180,25 @@ pub(crate) async fn end_long_queries(
         }
     }
     Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_of_changes_are_too_many_by_their_size_alone() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(!has_too_many_logs(&data.path().join("not there")));
+        let file = |name: &str, bytes| {
+            let file = std::fs::File::create(data.path().join(name)).unwrap();
+            file.set_len(bytes).unwrap();
+        };
+        file("ibdata1", LOGS_MAX * 2);
+        file("binlog.000001", LOGS_MAX / 2);
+        file("binlog.000002", LOGS_MAX / 2);
+        assert!(!has_too_many_logs(data.path()));
+        file("binlog.index", 1);
+        assert!(has_too_many_logs(data.path()));
+    }
 }

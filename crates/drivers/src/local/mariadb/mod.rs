@@ -13,6 +13,7 @@ mod hold;
 mod inventory;
 mod load;
 mod names;
+mod orphans;
 mod personalize;
 mod record;
 mod recovery;
@@ -374,7 +375,9 @@ impl Database for MariaDb {
 
     async fn end_long_queries(&self, longer_than: Duration) -> Result<Vec<TenantUid>, DriverError> {
         self.within("end queries that take too long", CALL_LIMIT, async move |mut session| {
-            growth::end_long_queries(&mut session, longer_than).await
+            let ended = growth::end_long_queries(&mut session, longer_than).await?;
+            orphans::end(&mut session).await?;
+            Ok(ended)
         })
         .await
     }
@@ -384,7 +387,15 @@ impl Database for MariaDb {
             return Ok(Vec::new());
         }
         self.within("hold who keeps the server busy", CALM_LIMIT, async |mut session| {
-            self.calm.hold(&mut session).await
+            let busy = self.calm.hold(&mut session).await?;
+            // What all sites' queries write is bounded while they write it.
+            if slow_log::is_full(&self.slow_log) {
+                slow_log::rotate(&self.slow_log, &mut session).await?;
+            }
+            if self.slow_log.parent().is_some_and(growth::has_too_many_logs) {
+                growth::bound_logs(&mut session).await?;
+            }
+            Ok(busy)
         })
         .await
     }

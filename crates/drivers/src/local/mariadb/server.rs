@@ -34,6 +34,9 @@ pub(crate) const ADMIN_USER: &str = "aipress_admin";
 /// Connections at once. `facts.md` has 1,500 for those that work; the rest is head-room for 16
 /// workers of one site with 128 open files each.
 const MAX_CONNECTIONS: u32 = DB_CONNECTIONS_PER_SHARD + 16 * crate::local::fpm::OPEN_FILES;
+/// Temporary InnoDB tables of all sites, in MiB: their file never becomes smaller while the server
+/// runs.
+const TEMP_TABLES_MIB: u32 = 1024;
 /// Longest time that making the first data folder may take.
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
@@ -260,6 +263,22 @@ key_buffer_size=1M
 aria_pagecache_buffer_size=8M
 tmp_table_size=16M
 max_heap_table_size=16M
+innodb_temp_data_file_path=ibtmp1:12M:autoextend:max:{temp}M
+
+# A session may set its own buffers, up to these: each is taken by each query that wants it.
+maximum_tmp_table_size=64M
+maximum_max_heap_table_size=64M
+maximum_sort_buffer_size=16M
+maximum_join_buffer_size=16M
+maximum_join_buffer_space_limit=64M
+maximum_mrr_buffer_size=16M
+maximum_read_buffer_size=8M
+maximum_read_rnd_buffer_size=8M
+maximum_myisam_sort_buffer_size=16M
+maximum_group_concat_max_len=16M
+
+# For all sites together, as one could take all of them; their memory is the connection's.
+max_prepared_stmt_count=1048576
 
 slow_query_log=1
 slow_query_log_file={home}/data/slow.log
@@ -270,6 +289,7 @@ long_query_time={slow_s}
         pool = options.buffer_pool_mib,
         tables = options.table_cache,
         redo = options.redo_log_mib,
+        temp = TEMP_TABLES_MIB,
     )
 }
 

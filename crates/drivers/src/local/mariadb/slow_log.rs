@@ -13,6 +13,10 @@ use crate::layout::ShardPaths;
 /// Bytes of the log; then it is put aside, in the place of the one before.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
+/// One that is put aside is kept when it is no larger: a query may be 64 MiB, and all of it is
+/// written.
+const KEPT_BYTES: u64 = 4 * MAX_BYTES;
+
 /// Where the server writes it (`slow_query_log_file`).
 pub(super) fn path(paths: &ShardPaths) -> PathBuf {
     paths.mariadb().join("data").join("slow.log")
@@ -28,6 +32,11 @@ pub(super) fn is_full(path: &Path) -> bool {
 /// old one until the next time.
 pub(super) async fn rotate(path: &Path, session: &mut MySqlConnection) -> Result<(), DriverError> {
     let fail = |source| DriverError::io("put the log of slow queries aside", path, source);
-    std::fs::rename(path, path.with_extension("log.1")).map_err(fail)?;
-    execute(session, "begin a new log of slow queries", "FLUSH SLOW LOGS").await.map(drop)
+    let aside = path.with_extension("log.1");
+    std::fs::rename(path, &aside).map_err(fail)?;
+    execute(session, "begin a new log of slow queries", "FLUSH SLOW LOGS").await?;
+    match aside.symlink_metadata() {
+        Ok(found) if found.len() > KEPT_BYTES => std::fs::remove_file(&aside).map_err(fail),
+        _ => Ok(()),
+    }
 }
