@@ -2,7 +2,7 @@
 //! and calls of the kernel that it has no use for (seccomp). Whoever takes the role over by what he
 //! sends gets what the role still has, and no way to get more.
 //!
-//! What stays root, and what runs sites' code, gives up less: rights and calls ([`rights`](self::rights)).
+//! What stays root, and what runs sites' code, gives up less: rights and calls ([`rights`]).
 //!
 //! Entered once, by the role itself, while it has one thread; there is no way back, and none for what
 //! it starts, which is nothing: a role in here starts no program and no process. Files are a list of

@@ -53,7 +53,7 @@ pub(crate) struct AuditPick {
     /// Only of this site (name or uid)
     #[arg(long)]
     pub(crate) tenant: Option<String>,
-    /// Only by this one, such as user:<uuid> or role:meta
+    /// Only by this one, such as user:UUID or role:meta
     #[arg(long)]
     pub(crate) actor: Option<String>,
     /// Only this action, such as tenant.suspend
